@@ -1,1 +1,10 @@
-//! alter-core
+//! The engine of Alter: what a call through the vault is, written once for every language.
+//!
+//! This crate holds the rules and no I/O. Pure parts (key grammar, [`signing`], URL rules, injection, error classification) are
+//! functions over plain data, with JSON vectors in `tests/vectors/` that every language runs. Operations are async functions over
+//! the small traits of [`host`]: a transport, a clock and a spawner. No runtime and no HTTP library is named here.
+
+pub mod encoding;
+pub mod key;
+pub mod secret;
+pub mod signing;
