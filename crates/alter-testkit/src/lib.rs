@@ -1,0 +1,12 @@
+//! Shared test equipment: a [`provider`] that refuses calls without its credential, a [`relay`] that can tamper with or
+//! repeat what passes through it, and a real [`vault`] process.
+//!
+//! Everything listens on 127.0.0.1 with a port chosen by the system, and everything stops when its handle is dropped.
+//! The servers speak HTTP/1.1 over plain `std` sockets on purpose: the provider has to record what arrived, byte for byte
+//! and in its order, and the relay has to send what no well-behaved HTTP library would.
+
+pub mod children;
+pub mod http;
+pub mod provider;
+pub mod relay;
+mod server;

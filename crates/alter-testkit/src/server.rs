@@ -1,0 +1,77 @@
+//! A thread-per-connection HTTP/1.1 server that stops when dropped.
+
+use std::io::{self, BufReader};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use crate::http::{Request, Response};
+
+/// How long an idle connection is kept, so that no thread outlives a test by much.
+const IDLE: Duration = Duration::from_secs(60);
+
+/// Answers a request. `None` closes the connection without an answer.
+pub(crate) type Handler = dyn Fn(Request) -> Option<Response> + Send + Sync;
+
+/// A running server on 127.0.0.1.
+pub(crate) struct Server {
+    address: SocketAddr,
+    stopping: Arc<AtomicBool>,
+    acceptor: Option<JoinHandle<()>>,
+}
+
+impl Server {
+    /// Starts listening on a free port.
+    pub(crate) fn start(handler: Arc<Handler>) -> io::Result<Self> {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+        let address = listener.local_addr()?;
+        let stopping = Arc::new(AtomicBool::new(false));
+        let stop = Arc::clone(&stopping);
+        let acceptor = thread::spawn(move || {
+            for connection in listener.incoming() {
+                if stop.load(Ordering::SeqCst) {
+                    return;
+                }
+                // A peer that went away between connect and accept is its own business.
+                let Ok(connection) = connection else { continue };
+                let handler = Arc::clone(&handler);
+                thread::spawn(move || serve(&connection, &*handler));
+            }
+        });
+        Ok(Self { address, stopping, acceptor: Some(acceptor) })
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.stopping.store(true, Ordering::SeqCst);
+        // One connection of our own lets `accept` return and see the flag.
+        let woken = TcpStream::connect(self.address).is_ok();
+        if let (true, Some(acceptor)) = (woken, self.acceptor.take()) {
+            // The accept loop cannot panic, so there is nothing to learn from the result.
+            let _ = acceptor.join();
+        }
+    }
+}
+
+fn serve(connection: &TcpStream, handler: &Handler) {
+    let prepared = connection.set_read_timeout(Some(IDLE)).and_then(|()| connection.set_nodelay(true));
+    if prepared.is_err() {
+        return;
+    }
+    let mut reader = BufReader::new(connection);
+    let mut writer = connection;
+    // A broken or foreign request ends the connection; the client sees that and reports it.
+    while let Ok(Some(request)) = Request::read(&mut reader) {
+        let Some(response) = handler(request) else { return };
+        if response.write(&mut writer).is_err() {
+            return;
+        }
+    }
+}
