@@ -1,0 +1,37 @@
+//! A running operation as Python sees it: something that can be given up.
+
+use pyo3::prelude::*;
+use tokio::task::AbortHandle;
+
+use super::queue::Queue;
+
+/// One operation in the engine. Giving it up, or losing the last reference to it, drops its future, which closes its socket.
+#[pyclass(frozen, module = "alter_sdk._engine")]
+pub struct Operation {
+    queue: Py<Queue>,
+    number: u64,
+    task: AbortHandle,
+}
+
+impl Operation {
+    /// An operation that `queue` knows under `number`.
+    pub fn new(queue: Py<Queue>, number: u64, task: AbortHandle) -> Self {
+        Self { queue, number, task }
+    }
+}
+
+#[pymethods]
+impl Operation {
+    /// Gives the operation up. Nothing happens if it has finished.
+    fn cancel(&self) {
+        self.queue.get().forget(self.number);
+        self.task.abort();
+    }
+}
+
+impl Drop for Operation {
+    fn drop(&mut self) {
+        // A coroutine that is destroyed while it waits (its loop was closed) never runs its `finally`.
+        self.task.abort();
+    }
+}
