@@ -4,7 +4,13 @@
 //! functions over plain data, with JSON vectors in `tests/vectors/` that every language runs. Operations are async functions over
 //! the small traits of [`host`]: a transport, a clock and a spawner. No runtime and no HTTP library is named here.
 
+pub mod context;
 pub mod encoding;
+pub mod error;
+pub mod json;
 pub mod key;
+pub mod retry_after;
 pub mod secret;
 pub mod signing;
+pub mod token;
+pub mod url;

@@ -113,27 +113,17 @@ pub struct StringToSign<'a> {
 impl StringToSign<'_> {
     /// Version 1: what is asked and how far it is narrowed. The scope line is always there, so without scopes the text ends in a line feed.
     pub fn v1(&self) -> String {
-        let mut text = [
-            &self.method.to_uppercase(),
-            self.path_and_query,
-            self.timestamp,
-            self.nonce,
-            self.content_sha256,
-            self.scope_constraints,
-        ]
-        .join("\n");
+        let mut text =
+            [&self.method.to_uppercase(), self.path_and_query, self.timestamp, self.nonce, self.content_sha256, self.scope_constraints]
+                .join("\n");
         push_labelled(&mut text, "request-rule", self.request_rule);
         text
     }
 
     /// Version 2: version 1 and who asks. `None` if there is no identity header at all; the request is then signed with version 1.
     pub fn v2(&self) -> Option<String> {
-        let identity = [
-            ("caller", self.caller),
-            ("caller-type", self.caller_type),
-            ("actor-id", self.actor_id),
-            ("actor-context", self.context),
-        ];
+        let identity =
+            [("caller", self.caller), ("caller-type", self.caller_type), ("actor-id", self.actor_id), ("actor-context", self.context)];
         if identity.iter().all(|(_, value)| value.is_empty()) {
             return None;
         }
