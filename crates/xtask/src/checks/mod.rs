@@ -1,0 +1,49 @@
+//! `cargo xtask test`: every check of the project, in groups.
+
+mod counts;
+mod deny;
+mod layout;
+mod python;
+mod rust;
+
+use clap::ValueEnum;
+
+use crate::codegen;
+use crate::project::Project;
+use crate::report::Report;
+
+/// A group of checks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Group {
+    /// Dependency directions and file sizes.
+    Layout,
+    /// Formatting, lints, tests and documentation of the Rust crates.
+    Rust,
+    /// Generated files are what the generators write.
+    Codegen,
+    /// Licences, sources and banned crates.
+    Deny,
+    /// The Python package: wheel, formatting, lints, types and tests.
+    Python,
+    /// Calls recorded on the public package, replayed on ours.
+    Recorded,
+}
+
+/// Runs the chosen groups, or all of them.
+pub fn run(project: &Project, report: &mut Report, only: &[Group]) {
+    for group in Group::value_variants() {
+        if !only.is_empty() && !only.contains(group) {
+            continue;
+        }
+        let name = group.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default();
+        report.heading(&name);
+        match group {
+            Group::Layout => layout::run(project, report),
+            Group::Rust => rust::run(project, report),
+            Group::Codegen => codegen::run(project, report, true),
+            Group::Deny => deny::run(project, report),
+            Group::Python => python::run(project, report),
+            Group::Recorded => python::recorded(project, report),
+        }
+    }
+}

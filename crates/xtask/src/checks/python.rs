@@ -1,0 +1,67 @@
+//! The Python package: wheel, formatting, lints, types, tests, and the recorded calls.
+
+use std::fs;
+
+use crate::checks::counts;
+use crate::command::Run;
+use crate::project::Project;
+use crate::report::{Checks, Failure, Report};
+use crate::tools::{self, Venv};
+
+/// Groups of recorded calls whose public calls exist so far.
+const RECORDED_GROUPS: [&str; 2] = ["request", "constrained"];
+
+/// Makes the wheel from the one development build and installs it into `.venv`; `None` if that failed.
+pub fn installed(project: &Project, report: &mut Report) -> Option<Venv> {
+    let venv = report.value("Python environment .venv", || Ok((Venv::development(project)?, Checks::NONE)))?;
+    report.step("wheel", || install_wheel(project, &venv).map(|()| Checks::ONE)).then_some(venv)
+}
+
+fn install_wheel(project: &Project, venv: &Venv) -> Result<(), Failure> {
+    let folder = project.target().join("wheels");
+    if folder.exists() {
+        fs::remove_dir_all(&folder)?;
+    }
+    let build = Run::new(venv.program("maturin")).args(["build", "--profile", "dev", "--locked", "--quiet", "--out"]);
+    build.arg(&folder).arg("--interpreter").arg(venv.python()).within(project.root()).success()?;
+    let mut wheels = fs::read_dir(&folder)?.collect::<Result<Vec<_>, _>>()?;
+    let (Some(wheel), true) = (wheels.pop(), wheels.is_empty()) else {
+        return Err(Failure::new(format!("maturin should have written exactly one wheel into {}", folder.display())));
+    };
+    let install = venv.pip().args(["install", "--quiet", "--force-reinstall", "--no-deps"]);
+    install.arg(wheel.path()).success().map(drop)
+}
+
+/// Runs the group.
+pub fn run(project: &Project, report: &mut Report) {
+    let Some(venv) = installed(project, report) else {
+        report.skip("Python checks", "there is no wheel to check");
+        return;
+    };
+    let ruff = |args: &[&str]| Run::new(venv.program("ruff")).args(args).within(project.root());
+    report.step("ruff format --check", || ruff(&["format", "--check", "."]).success().map(|_| Checks::ONE));
+    report.step("ruff check", || ruff(&["check", "."]).success().map(|_| Checks::ONE));
+    report.step("pyright", || {
+        let pyright = tools::node_modules(project)?.join("pyright");
+        Run::new(pyright).within(project.root()).success().map(|_| Checks::ONE)
+    });
+    report.step("pytest", || {
+        let test = Run::new(venv.python()).args(["-m", "pytest", "-q", "tests/python"]).within(project.root());
+        counts::pytest(&test.env("NO_COLOR", "1").success()?)
+    });
+}
+
+/// Replays the calls recorded on the public package on the wheel in `.venv`.
+pub fn recorded(project: &Project, report: &mut Report) {
+    let Some(venv) = installed(project, report) else {
+        report.skip("recorded calls", "there is no wheel to check");
+        return;
+    };
+    for group in RECORDED_GROUPS {
+        report.step(&format!("recorded calls: {group}"), || {
+            let replay = Run::new(venv.python()).args(["tests/recorded/python_calls.py", "tests/recorded/calls.json"]);
+            let replay = replay.args(["--only", group, "--allow", "tests/deviations.json"]).within(project.root());
+            counts::recorded(&replay.success()?)
+        });
+    }
+}

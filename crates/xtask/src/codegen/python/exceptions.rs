@@ -1,0 +1,96 @@
+//! `alter_sdk/exceptions.py`: one class for each kind of error, in the tree of the core.
+
+use std::fmt::Write as _;
+
+use alter_core::error::Kind;
+use alter_core::error::taxonomy::Default as AttributeDefault;
+
+use super::constructors::{self, Argument};
+
+const HEAD: &str = include_str!("exceptions_head.py.txt");
+const ROOT: &str = include_str!("exceptions_root.py.txt");
+const APPROVAL: &str = include_str!("exceptions_approval.py.txt");
+const BACKEND: &str = include_str!("exceptions_backend.py.txt");
+const AGENT: &str = include_str!("exceptions_agent.py.txt");
+const INSUFFICIENT_SCOPE: &str = include_str!("exceptions_insufficient_scope.py.txt");
+const MEMORY_ISOLATION: &str = include_str!("exceptions_memory_isolation.py.txt");
+
+/// Longest line that the package's formatter leaves on one line.
+const LINE: usize = 120;
+
+/// The whole module, formatted as `ruff format` would.
+pub fn render() -> String {
+    let mut out = HEAD.to_owned();
+    for kind in Kind::ALL {
+        out.push_str("\n\n");
+        out.push_str(&class(*kind));
+    }
+    out
+}
+
+fn class(kind: Kind) -> String {
+    let parent = kind.parent().map_or("Exception", Kind::name);
+    let mut out = format!("class {}({parent}):\n    \"\"\"{}\"\"\"\n", kind.name(), kind.summary());
+    if kind != Kind::Agent && kind.is(Kind::Agent) {
+        let _ = write!(out, "\n    code: ClassVar[str] = \"{}\"\n", kind.code());
+    }
+    if let Some(constructor) = constructors::of(kind) {
+        out.push('\n');
+        out.push_str(&signature(&constructor.positional, &constructor.keyword_only));
+        let _ = writeln!(out, "        super().__init__({})", constructor.parent_arguments);
+        for attribute in kind.own_attributes() {
+            let name = attribute.name;
+            // Only a caller's list is copied: what an exception carries must not change with it.
+            let value = match attribute.default {
+                AttributeDefault::EmptyList => format!("list({name} or ())"),
+                AttributeDefault::Null | AttributeDefault::False => name.to_owned(),
+            };
+            let _ = writeln!(out, "        self.{name} = {value}");
+        }
+    }
+    if let Some(members) = written_out(kind) {
+        out.push('\n');
+        out.push_str(members);
+    }
+    out
+}
+
+/// Members that follow no pattern.
+fn written_out(kind: Kind) -> Option<&'static str> {
+    match kind {
+        Kind::AlterSdk => Some(ROOT),
+        Kind::Approval => Some(APPROVAL),
+        Kind::Backend => Some(BACKEND),
+        Kind::Agent => Some(AGENT),
+        Kind::InsufficientScope => Some(INSUFFICIENT_SCOPE),
+        Kind::MemoryIsolation => Some(MEMORY_ISOLATION),
+        _ => None,
+    }
+}
+
+fn signature(positional: &[Argument], keyword_only: &[Argument]) -> String {
+    let mut arguments = vec!["self".to_owned()];
+    arguments.extend(positional.iter().map(source));
+    if !keyword_only.is_empty() {
+        arguments.push("*".to_owned());
+        arguments.extend(keyword_only.iter().map(source));
+    }
+    let on_one_line = format!("    def __init__({}) -> None:\n", arguments.join(", "));
+    if on_one_line.trim_end().len() <= LINE {
+        return on_one_line;
+    }
+    let indented = format!("        {}\n    ) -> None:\n", arguments.join(", "));
+    if indented.lines().next().is_some_and(|line| line.len() <= LINE) {
+        return format!("    def __init__(\n{indented}");
+    }
+    let lines: String = arguments.iter().map(|a| format!("        {a},\n")).collect();
+    format!("    def __init__(\n{lines}    ) -> None:\n")
+}
+
+fn source(argument: &Argument) -> String {
+    let Argument { name, annotation, default } = argument;
+    match default {
+        Some(default) => format!("{name}: {annotation} = {default}"),
+        None => format!("{name}: {annotation}"),
+    }
+}
