@@ -1,0 +1,218 @@
+//! The keys of an unlocked vault, and how a vault is unlocked.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use alter_core::secret::Secret;
+use hkdf::Hkdf;
+use hmac::{Hmac, Mac};
+use sha2::Sha256;
+use uuid::Uuid;
+use zeroize::Zeroizing;
+
+use super::envelope::{Place, SealingKey, open_fields, seal_fields};
+use super::{KeyCheck, KeyError, MasterKey, MasterKeys, SealedSecret, Wrapped};
+use crate::audit::AuditKey;
+use crate::model::{ActorId, AppId, CallerType, DataKeyId, KeyDigest, SecretId};
+
+/// The keys that are made once, when the vault is, and wrapped by the master key ever after.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum RootKey {
+    /// Keys the digests of API and operator keys, and the ids of callers.
+    Pepper,
+    /// Keys the audit chains.
+    Audit,
+}
+
+impl RootKey {
+    /// All of them.
+    pub const ALL: [Self; 2] = [Self::Pepper, Self::Audit];
+
+    /// Its name in the store.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Pepper => "pepper",
+            Self::Audit => "audit",
+        }
+    }
+}
+
+/// What a store keeps about keys.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct StoredKeys {
+    /// Fingerprints of the master keys, by version. Empty for a store that was just made.
+    pub masters: BTreeMap<u32, KeyCheck>,
+    /// The root keys, wrapped.
+    pub roots: BTreeMap<RootKey, Wrapped>,
+    /// The versions of the master key that wrap data keys.
+    pub versions_in_use: BTreeSet<u32>,
+}
+
+/// What unlocking gives.
+#[derive(Debug)]
+pub struct Unlocked {
+    /// The keys, ready for use.
+    pub keys: VaultKeys,
+    /// The key of the audit chains: for the store, which alone writes them, and for verification.
+    pub audit: AuditKey,
+    /// What has to be written to the store before the keys are used: the root keys of a new vault, the fingerprint of a new master key.
+    pub to_store: Option<StoredKeys>,
+}
+
+/// Unlocks a vault with the master keys at hand, or makes the keys of a new one.
+///
+/// A current master key that the store does not know is accepted as its next version if the newest known version is among the previous ones:
+/// that is how a change of the master key begins.
+///
+/// # Errors
+/// [`KeyError::Wrong`] if the keys at hand are not the vault's, [`KeyError::VersionMissing`] if one of several is not at hand.
+pub fn unlock(at_hand: &MasterKeys, stored: &StoredKeys) -> Result<Unlocked, KeyError> {
+    let fresh = stored.masters.is_empty();
+    let mut ring = KeyRing::recognize(at_hand, &stored.masters)?;
+    let new_version = ring.admit_current(at_hand, &stored.masters)?;
+    let roots = if fresh { ring.new_roots()? } else { stored.roots.clone() };
+    for version in roots.values().map(|root| root.master_version).chain(stored.versions_in_use.iter().copied()) {
+        ring.get(version)?;
+    }
+    let root = |name: RootKey| {
+        let wrapped = roots.get(&name).ok_or(KeyError::Incomplete { missing: name.as_str() })?;
+        ring.unwrap(wrapped, &Place::Root { name: name.as_str(), master_version: wrapped.master_version })
+    };
+    let (pepper, audit) = (root(RootKey::Pepper)?, root(RootKey::Audit)?);
+    let to_store = new_version.map(|version| StoredKeys {
+        masters: BTreeMap::from([(version, at_hand.current.check())]),
+        roots: if fresh { roots } else { BTreeMap::new() },
+        versions_in_use: BTreeSet::new(),
+    });
+    let keys = VaultKeys { ring, digests: derived(&pepper, b"alter key digest v1"), actors: derived(&pepper, b"alter actor id v1") };
+    Ok(Unlocked { keys, audit: AuditKey::new(*audit.bytes()), to_store })
+}
+
+/// The master keys at hand that the store knows, by version.
+struct KeyRing {
+    active: u32,
+    keys: BTreeMap<u32, MasterKey>,
+}
+
+impl KeyRing {
+    fn recognize(at_hand: &MasterKeys, known: &BTreeMap<u32, KeyCheck>) -> Result<Self, KeyError> {
+        let mut keys = BTreeMap::new();
+        let mut active = 0;
+        for key in at_hand.previous.iter().chain([&at_hand.current]) {
+            let check = key.check();
+            for (version, _) in known.iter().filter(|(_, stored)| **stored == check) {
+                keys.insert(*version, key.clone());
+                if *key == at_hand.current {
+                    active = *version;
+                }
+            }
+        }
+        if keys.is_empty() && !known.is_empty() { Err(KeyError::Wrong) } else { Ok(Self { active, keys }) }
+    }
+
+    /// Gives the current key a version if it has none yet, and returns that version.
+    fn admit_current(&mut self, at_hand: &MasterKeys, known: &BTreeMap<u32, KeyCheck>) -> Result<Option<u32>, KeyError> {
+        if self.active != 0 {
+            return Ok(None);
+        }
+        let newest = known.keys().next_back().copied().unwrap_or(0);
+        // A key nobody has seen may only follow the one that was current: anything else is a mistyped or foreign key.
+        if newest != 0 && !self.keys.contains_key(&newest) {
+            return Err(KeyError::Wrong);
+        }
+        self.active = newest + 1;
+        self.keys.insert(self.active, at_hand.current.clone());
+        Ok(Some(self.active))
+    }
+
+    fn get(&self, version: u32) -> Result<&MasterKey, KeyError> {
+        self.keys.get(&version).ok_or(KeyError::VersionMissing { version })
+    }
+
+    fn new_roots(&self) -> Result<BTreeMap<RootKey, Wrapped>, KeyError> {
+        let wrap = |name: RootKey| {
+            let key = SealingKey::random()?;
+            let wrapped = self.wrap(&key, |master_version| Place::Root { name: name.as_str(), master_version })?;
+            Ok((name, wrapped))
+        };
+        RootKey::ALL.into_iter().map(wrap).collect()
+    }
+
+    fn wrap<'p>(&self, key: &SealingKey, place: impl FnOnce(u32) -> Place<'p>) -> Result<Wrapped, KeyError> {
+        let master = SealingKey::new(*self.get(self.active)?.bytes());
+        Ok(Wrapped { master_version: self.active, bytes: master.seal(&place(self.active), key.bytes())? })
+    }
+
+    fn unwrap(&self, wrapped: &Wrapped, place: &Place<'_>) -> Result<SealingKey, KeyError> {
+        let master = SealingKey::new(*self.get(wrapped.master_version)?.bytes());
+        let plain = master.open(place, &wrapped.bytes)?;
+        let bytes = <[u8; 32]>::try_from(&plain[..]).map_err(|_| KeyError::Sealed { what: place.to_string() })?;
+        Ok(SealingKey::new(bytes))
+    }
+}
+
+fn derived(root: &SealingKey, purpose: &[u8]) -> Hmac<Sha256> {
+    let mut key = Zeroizing::new([0; 32]);
+    Hkdf::<Sha256>::new(None, root.bytes()).expand(purpose, &mut *key).expect("32 bytes are within HKDF's limit of 255 hashes");
+    Hmac::new_from_slice(&*key).expect("HMAC takes keys of any length")
+}
+
+/// The keys of an unlocked vault: what recognizes API keys and opens secrets.
+pub struct VaultKeys {
+    ring: KeyRing,
+    digests: Hmac<Sha256>,
+    actors: Hmac<Sha256>,
+}
+
+impl fmt::Debug for VaultKeys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "VaultKeys(master version {}, [redacted])", self.ring.active)
+    }
+}
+
+impl VaultKeys {
+    /// The version of the master key that new wraps are made with.
+    pub const fn master_version(&self) -> u32 {
+        self.ring.active
+    }
+
+    /// The digest under which an API or operator key is stored and found.
+    pub fn digest(&self, key: &str) -> KeyDigest {
+        let mut mac = self.digests.clone();
+        mac.update(key.as_bytes());
+        KeyDigest(mac.finalize().into_bytes().into())
+    }
+
+    /// The id of a caller: the same for the same app, type and name, on every instance, without asking the store.
+    pub fn actor_id(&self, app: AppId, caller_type: CallerType, caller: &str) -> ActorId {
+        let mut mac = self.actors.clone();
+        mac.update(app.0.as_bytes());
+        mac.update(caller_type.as_str().as_bytes());
+        mac.update(&[0]);
+        mac.update(caller.as_bytes());
+        let whole: [u8; 32] = mac.finalize().into_bytes().into();
+        let mut id = [0; 16];
+        id.copy_from_slice(&whole[..16]);
+        ActorId(Uuid::new_v8(id))
+    }
+
+    /// Seals the values of a secret under a fresh data key.
+    ///
+    /// # Errors
+    /// [`KeyError::Random`].
+    pub fn seal(&self, app: AppId, secret: SecretId, fields: &BTreeMap<String, Secret>) -> Result<SealedSecret, KeyError> {
+        let (data_key, key) = (DataKeyId::random(), SealingKey::random()?);
+        let wrapped = self.ring.wrap(&key, |master_version| Place::DataKey { id: data_key, master_version })?;
+        Ok(SealedSecret { data_key, wrapped, fields: seal_fields(&key, data_key, app, secret, fields)? })
+    }
+
+    /// Opens the values of a secret.
+    ///
+    /// # Errors
+    /// [`KeyError::Sealed`] if they were altered or were sealed for another app, secret or field; [`KeyError::VersionMissing`] if the master key
+    /// that wraps their data key is not at hand.
+    pub fn open(&self, app: AppId, secret: SecretId, sealed: &SealedSecret) -> Result<BTreeMap<String, Secret>, KeyError> {
+        let place = Place::DataKey { id: sealed.data_key, master_version: sealed.wrapped.master_version };
+        open_fields(&self.ring.unwrap(&sealed.wrapped, &place)?, app, secret, sealed)
+    }
+}

@@ -1,0 +1,72 @@
+//! Apps, the operators who run the vault, and the callers seen in requests.
+
+use super::{ActorId, AppId, KeyDigest, OperatorId, words};
+use crate::clock::Timestamp;
+
+/// An application: the unit of tenancy. Keys, secrets, grants and an audit chain belong to exactly one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct App {
+    /// Its id.
+    pub id: AppId,
+    /// Its name, unique in the vault; what the command line takes.
+    pub name: String,
+    /// When it was made.
+    pub created_at: Timestamp,
+}
+
+words! {
+    /// What an operator may do.
+    pub enum OperatorRole {
+        /// Everything on the admin plane.
+        Admin = "admin",
+        /// Decides approvals, reads the rest.
+        Approver = "approver",
+        /// Reads only.
+        Auditor = "auditor",
+    }
+}
+
+/// A person or script with a key to the admin plane.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Operator {
+    /// Its id.
+    pub id: OperatorId,
+    /// Its name, unique among operators that are not revoked.
+    pub name: String,
+    /// What it may do.
+    pub role: OperatorRole,
+    /// Keyed digest of its key.
+    pub digest: KeyDigest,
+    /// The first characters of its key, to tell keys apart in a list.
+    pub prefix: String,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it was revoked; `None` while it is in force.
+    pub revoked_at: Option<Timestamp>,
+}
+
+words! {
+    /// What kind of caller a request names (`X-Alter-Caller-Type`).
+    pub enum CallerType {
+        /// An AI agent.
+        Agent = "agent",
+        /// A program.
+        Service = "service",
+    }
+}
+
+/// A caller that a request named in `X-Alter-Caller`, as first seen. Its id (`X-Alter-Actor-ID`) is a function of app, type and name:
+/// [`crate::crypto::VaultKeys::actor_id`], so that two processes that see it at once agree without asking each other.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Actor {
+    /// Its id.
+    pub id: ActorId,
+    /// The app whose key carried the request.
+    pub app: AppId,
+    /// The kind it claimed.
+    pub caller_type: CallerType,
+    /// The name it gave.
+    pub caller: String,
+    /// When it was first seen.
+    pub first_seen_at: Timestamp,
+}

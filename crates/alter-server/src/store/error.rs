@@ -1,0 +1,246 @@
+//! Why a store call failed. No text here holds a credential; every error has a stable code.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::crypto::KeyError;
+
+/// Why nothing was committed, or why nothing may be released.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CommitError {
+    /// Judged inside the transaction and declined; the refusal is on record.
+    #[error(transparent)]
+    Declined(#[from] Declined),
+    /// The store could not do it; nothing is known to be on record.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Kinds of things in the store, for messages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Entity {
+    /// An app.
+    App,
+    /// An operator.
+    Operator,
+    /// An API key.
+    Key,
+    /// A managed secret.
+    Secret,
+    /// A grant.
+    Grant,
+}
+
+impl Entity {
+    /// The word for it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::App => "app",
+            Self::Operator => "operator",
+            Self::Key => "key",
+            Self::Secret => "secret",
+            Self::Grant => "grant",
+        }
+    }
+}
+
+impl std::fmt::Display for Entity {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// What a transaction found that speaks against the commit. Recorded as the refusal's code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
+pub enum Declined {
+    /// The key has used this nonce within its lifetime.
+    #[error("the nonce was used before")]
+    NonceReplayed,
+    /// The table of nonces is at its cap; no live nonce is given up for a new one. The client may try again.
+    #[error("too many requests are remembered for replay protection")]
+    NoncesFull,
+    /// The key was revoked meanwhile.
+    #[error("the key is revoked")]
+    KeyRevoked,
+    /// The key expired meanwhile.
+    #[error("the key has expired")]
+    KeyExpired,
+    /// The grant was revoked meanwhile.
+    #[error("the grant is revoked")]
+    GrantRevoked,
+    /// The grant expired meanwhile.
+    #[error("the grant has expired")]
+    GrantExpired,
+    /// The secret has another version than the one judged.
+    #[error("the secret was changed meanwhile")]
+    SecretChanged,
+    /// The secret is deleted.
+    #[error("the secret is deleted")]
+    SecretDeleted,
+    /// The thing does not exist, or not in this app.
+    #[error("there is no such {0}")]
+    NotFound(Entity),
+    /// The name or id is taken.
+    #[error("there is such a {0} already")]
+    Exists(Entity),
+    /// Its state is final and cannot change again.
+    #[error("the {0} has reached its final state")]
+    Final(Entity),
+}
+
+impl Declined {
+    /// The stable code, as the audit row shows it.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::NonceReplayed => "nonce_replayed",
+            Self::NoncesFull => "nonce_table_full",
+            Self::KeyRevoked => "key_revoked",
+            Self::KeyExpired => "key_expired",
+            Self::GrantRevoked => "grant_revoked",
+            Self::GrantExpired => "grant_expired",
+            Self::SecretChanged => "secret_changed",
+            Self::SecretDeleted => "secret_deleted",
+            Self::NotFound(Entity::App) => "app_not_found",
+            Self::NotFound(Entity::Operator) => "operator_not_found",
+            Self::NotFound(Entity::Key) => "key_not_found",
+            Self::NotFound(Entity::Secret) => "secret_not_found",
+            Self::NotFound(Entity::Grant) => "grant_not_found",
+            Self::Exists(Entity::App) => "app_exists",
+            Self::Exists(Entity::Operator) => "operator_exists",
+            Self::Exists(Entity::Key) => "key_exists",
+            Self::Exists(Entity::Secret) => "secret_exists",
+            Self::Exists(Entity::Grant) => "grant_exists",
+            Self::Final(Entity::Key) => "key_revoked",
+            Self::Final(_) => "final_state",
+        }
+    }
+}
+
+/// Why the store could not do what was asked, while it is open.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum StoreError {
+    /// The deadline passed first.
+    #[error("the store did not answer within {} ms", .waited.as_millis())]
+    Late {
+        /// How long the caller waited.
+        waited: Duration,
+    },
+    /// The queue is full.
+    #[error("the store has {queued} calls waiting, which is its limit")]
+    Busy {
+        /// How many calls are waiting.
+        queued: usize,
+    },
+    /// The disk, or the limit set for the database, is full.
+    #[error("the disk of the store is full")]
+    Full,
+    /// The database said no in some other way; the text is its own and names no stored value.
+    #[error("the store failed: {0}")]
+    Failed(String),
+    /// What was read cannot be what was written.
+    #[error("the store holds damaged data: {0}")]
+    Corrupt(String),
+    /// The store was closed.
+    #[error("the store is closed")]
+    Closed,
+}
+
+impl StoreError {
+    /// The stable code.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Late { .. } => "store_late",
+            Self::Busy { .. } => "store_busy",
+            Self::Full => "store_full",
+            Self::Failed(_) => "store_failed",
+            Self::Corrupt(_) => "store_corrupt",
+            Self::Closed => "store_closed",
+        }
+    }
+}
+
+/// Why a store cannot be opened. The message says what was found, [`OpenError::help`] what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// Another process has the data folder open.
+    #[error("the data folder {} is in use by process {}", .folder.display(), .pid.map_or_else(|| "unknown".to_owned(), |pid| pid.to_string()))]
+    InUse {
+        /// The data folder.
+        folder: PathBuf,
+        /// The process that holds the lock, if its lock file says so.
+        pid: Option<u32>,
+    },
+    /// A file or folder cannot be made, read or written.
+    #[error("cannot {action} {}: {source}", .path.display())]
+    Io {
+        /// What was tried: `create`, `open`, `write`, …
+        action: &'static str,
+        /// On what.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// There is no database where one must be.
+    #[error("there is no vault in {}", .folder.display())]
+    Missing {
+        /// The data folder.
+        folder: PathBuf,
+    },
+    /// The database was written by a newer version.
+    #[error("the database {} has schema {found}, this version knows up to {known}", .path.display())]
+    Newer {
+        /// The database file.
+        path: PathBuf,
+        /// Its schema version.
+        found: u32,
+        /// The newest schema that this binary knows.
+        known: u32,
+    },
+    /// The file is not a database of ours, or is damaged.
+    #[error("the database {} is damaged or is not an Alter database: {reason}", .path.display())]
+    Corrupt {
+        /// The database file.
+        path: PathBuf,
+        /// What was found.
+        reason: String,
+    },
+    /// The master key is missing, malformed, or not the one of this database.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// The database said no in some other way.
+    #[error("cannot open the database {}: {reason}", .path.display())]
+    Failed {
+        /// The database file.
+        path: PathBuf,
+        /// What it said.
+        reason: String,
+    },
+}
+
+impl OpenError {
+    /// The stable code.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::InUse { .. } => "data_folder_in_use",
+            Self::Io { .. } => "data_folder_unusable",
+            Self::Missing { .. } => "vault_missing",
+            Self::Newer { .. } => "schema_too_new",
+            Self::Corrupt { .. } => "database_corrupt",
+            Self::Key(error) => error.code(),
+            Self::Failed { .. } => "store_failed",
+        }
+    }
+
+    /// What to do about it.
+    pub const fn help(&self) -> &'static str {
+        match self {
+            Self::InUse { .. } => "stop the other vault, or use another data folder",
+            Self::Io { .. } => "check that the folder exists, that its disk has room, and that this user may write there",
+            Self::Missing { .. } => "run `alter init`, or name the right data folder",
+            Self::Newer { .. } => "use a version of alter that is at least as new as the one that wrote it",
+            Self::Corrupt { .. } => "restore the data folder from a backup; nothing in it has been changed",
+            Self::Key(error) => error.help(),
+            Self::Failed { .. } => "check the disk and the file's permissions",
+        }
+    }
+}

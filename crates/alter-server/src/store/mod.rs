@@ -1,0 +1,190 @@
+//! The vault's storage: one trait, which SQLite implements ([`sqlite`]) and PostgreSQL will.
+//!
+//! # The contract
+//!
+//! *Everything that changes the vault is a [`Commit`]*, and every commit carries at least one audit row. There is no other way to write, so
+//! nothing can be changed or released without its row.
+//!
+//! A token call goes like this:
+//!
+//! 1. Read: [`Store::key_by_digest`], then [`Store::credential`]. Judge. Reads may be a moment old.
+//! 2. [`Store::commit`] with the nonce, the [`Outcome::Intent`](crate::audit::Outcome::Intent) row and the effects [`Effect::UseKey`] and
+//!    [`Effect::UseGrant`]. These two look again, inside the transaction, whether what was judged still holds (not revoked, not expired, the
+//!    same version of the secret), so a revocation that was answered is never followed by a release.
+//! 3. `Ok` means that nonce, row and effects are on disk: release. *Any* `Err` means: release nothing.
+//!
+//! A refusal is a commit, too: the row drafted with [`AuditEntry::refused`](crate::audit::AuditEntry::refused), the nonce, no effects.
+//!
+//! # Deadlines
+//!
+//! [`Store::commit`] returns by its deadline, whatever the disk does. A commit whose deadline has passed before it was begun is not written
+//! at all. One that was begun and finished late stays: its row then reads as a refused intent, because the store writes a second row after
+//! it (action `intent.void`, `refers_to` the first; see [`Standing`](crate::audit::Standing)), and its other effects stay too (the nonce is
+//! used up, a revocation is in force). Reads return within the store's own read time-out.
+//!
+//! # Several processes
+//!
+//! Nothing here may be answered from one process's memory. Nonces, chain heads and compare-and-set on versions are settled in the
+//! database, so that two processes on one database behave as one vault. (SQLite allows one process and refuses the second at start.)
+
+mod commit;
+mod error;
+
+use std::future::Future;
+use std::num::NonZeroU32;
+use std::pin::Pin;
+use std::time::Instant;
+
+pub use commit::{Commit, Effect, Nonce, Receipt};
+pub use error::{CommitError, Declined, Entity, OpenError, StoreError};
+
+use crate::audit::{AuditRow, ChainId, Head, RowMac};
+use crate::crypto::SealedSecret;
+use crate::model::{ApiKey, App, AppId, Grant, GrantFilter, GrantId, KeyDigest, KeyId, ManagedSecret, Operator, SecretId};
+
+/// What every method of [`Store`] returns.
+///
+/// Boxed, so that the trait is object safe: which store it is, is decided at start by the configuration (`Arc<dyn Store>`), and a generic
+/// parameter would spread through every handler for the price of one small allocation a call.
+pub type StoreFuture<'a, T, E = StoreError> = Pin<Box<dyn Future<Output = Result<T, E>> + Send + 'a>>;
+
+/// The vault's storage. See the [module](self) for the contract that every implementation keeps.
+pub trait Store: Send + Sync + std::fmt::Debug + 'static {
+    /// Makes nonce, audit rows and effects durable in one transaction, or none of them.
+    ///
+    /// Concurrent calls share a transaction (group commit), each judged by itself: one that is declined changes nothing for the others.
+    ///
+    /// # Errors
+    /// [`CommitError::Declined`] when the transaction found that it must not be: the refusal has then been recorded durably in place of the
+    /// first row (outcome `refused`, code [`Declined::code`]) with the nonce, without effects and without the other rows. If the first row was a
+    /// refusal already, it is recorded as it was drafted unless the nonce was declined.
+    /// [`CommitError::Store`] when nothing can be said to be recorded: late, full, failing, overloaded, closed.
+    fn commit(&self, commit: Commit, deadline: Instant) -> StoreFuture<'_, Receipt, CommitError>;
+
+    /// Whether a commit would succeed now: takes part in a group commit with an empty write. For `/readyz`.
+    ///
+    /// # Errors
+    /// The error that a commit would get.
+    fn ready(&self, deadline: Instant) -> StoreFuture<'_, ()>;
+
+    /// Finishes what is queued, refuses what comes after with [`StoreError::Closed`], and gives up locks and files. Calling it again does nothing.
+    ///
+    /// # Errors
+    /// [`StoreError::Failed`] when the last writes could not be finished.
+    fn close(&self) -> StoreFuture<'_, ()>;
+
+    /// The API key with this digest, whatever its status.
+    fn key_by_digest(&self, digest: KeyDigest) -> StoreFuture<'_, Option<ApiKey>>;
+
+    /// The operator with this digest, revoked or not.
+    fn operator_by_digest(&self, digest: KeyDigest) -> StoreFuture<'_, Option<Operator>>;
+
+    /// A grant with the secret that it opens, in one consistent read: the token path.
+    ///
+    /// Returned whatever their status and expiry, for the caller to judge in its order. `sealed` is `None` once the secret is deleted.
+    fn credential(&self, app: AppId, grant: GrantId) -> StoreFuture<'_, Lookup<Credential>>;
+
+    /// The active, unexpired system grants of an app for the secret with this slug: at most two, since what counts is none, one, or several.
+    fn system_grants(&self, app: AppId, slug: String) -> StoreFuture<'_, Vec<GrantId>>;
+
+    /// An app by its id.
+    fn app(&self, app: AppId) -> StoreFuture<'_, Option<App>>;
+
+    /// An app by its name.
+    fn app_by_name(&self, name: String) -> StoreFuture<'_, Option<App>>;
+
+    /// All apps, oldest first.
+    fn apps(&self, page: Page<AppId>) -> StoreFuture<'_, Vec<App>>;
+
+    /// All operators, revoked ones too, oldest first. There are few: the list is whole.
+    fn operators(&self) -> StoreFuture<'_, Vec<Operator>>;
+
+    /// A key of an app.
+    fn key(&self, app: AppId, key: KeyId) -> StoreFuture<'_, Lookup<ApiKey>>;
+
+    /// The keys of an app, oldest first.
+    fn keys(&self, app: AppId, page: Page<KeyId>) -> StoreFuture<'_, Vec<ApiKey>>;
+
+    /// A managed secret of an app, deleted or not.
+    fn secret(&self, app: AppId, secret: SecretId) -> StoreFuture<'_, Lookup<ManagedSecret>>;
+
+    /// The managed secret of an app with this slug that is not deleted.
+    fn secret_by_slug(&self, app: AppId, slug: String) -> StoreFuture<'_, Option<ManagedSecret>>;
+
+    /// The managed secrets of an app that are not deleted, oldest first.
+    fn secrets(&self, app: AppId, page: Page<SecretId>) -> StoreFuture<'_, Vec<ManagedSecret>>;
+
+    /// A grant of an app.
+    fn grant(&self, app: AppId, grant: GrantId) -> StoreFuture<'_, Lookup<Grant>>;
+
+    /// The grants of an app that the filter lets through, oldest first.
+    fn grants(&self, app: AppId, filter: GrantFilter, page: Page<GrantId>) -> StoreFuture<'_, Vec<Grant>>;
+
+    /// The heads of all chains, with the MAC that each head was stored under.
+    fn audit_heads(&self) -> StoreFuture<'_, Vec<StoredHead>>;
+
+    /// Rows of a chain with a sequence above `after`, lowest first: at most `limit`. Start with 0.
+    fn audit_rows(&self, chain: ChainId, after: u64, limit: NonZeroU32) -> StoreFuture<'_, Vec<AuditRow>>;
+
+    /// The newest rows of a chain, or of all of them, newest first: at most `limit`.
+    fn audit_newest(&self, chain: Option<ChainId>, limit: NonZeroU32) -> StoreFuture<'_, Vec<AuditRow>>;
+}
+
+/// The answer of a read that names an app and an id within it.
+///
+/// An id of another app must look to the client exactly like an unknown one, but the audit is told the difference.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Lookup<T> {
+    /// It is this app's.
+    Found(T),
+    /// It exists, and belongs to another app. Nothing of it is read.
+    Foreign,
+    /// There is no such id.
+    Unknown,
+}
+
+impl<T> Lookup<T> {
+    /// The thing, if it is this app's.
+    pub fn found(self) -> Option<T> {
+        match self {
+            Self::Found(thing) => Some(thing),
+            Self::Foreign | Self::Unknown => None,
+        }
+    }
+}
+
+/// A grant and what it opens.
+#[derive(Clone, Debug)]
+pub struct Credential {
+    /// The grant.
+    pub grant: Grant,
+    /// The managed secret, without values.
+    pub secret: ManagedSecret,
+    /// Its sealed values; `None` once the secret is deleted. Open it with [`VaultKeys::open`](crate::crypto::VaultKeys::open).
+    pub sealed: Option<SealedSecret>,
+}
+
+/// One page of a list that is ordered by age. Entries made meanwhile appear at the end, so following pages never skip or repeat.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Page<I> {
+    /// The last id of the page before; `None` for the first page. An id that does not exist gives an empty page.
+    pub after: Option<I>,
+    /// Most entries to return.
+    pub limit: NonZeroU32,
+}
+
+impl<I> Page<I> {
+    /// The first page.
+    pub const fn first(limit: NonZeroU32) -> Self {
+        Self { after: None, limit }
+    }
+}
+
+/// A chain's head as the store keeps it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StoredHead {
+    /// The head.
+    pub head: Head,
+    /// [`ChainKey::head`](crate::audit::ChainKey::head) of it, made when it was written.
+    pub head_mac: RowMac,
+}
