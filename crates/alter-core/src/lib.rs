@@ -4,13 +4,17 @@
 //! functions over plain data, with JSON vectors in `tests/vectors/` that every language runs. Operations are async functions over
 //! the small traits of [`host`]: a transport, a clock and a spawner. No runtime and no HTTP library is named here.
 
+pub mod challenge;
 pub mod context;
 pub mod encoding;
 pub mod error;
 pub mod json;
 pub mod key;
+pub mod rate_limit;
 pub mod retry_after;
 pub mod secret;
 pub mod signing;
+pub mod sigv4;
 pub mod token;
+pub mod traceparent;
 pub mod url;
