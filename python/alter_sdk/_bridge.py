@@ -1,8 +1,8 @@
 """The Python half of the bridge to the engine.
 
-The engine's threads never touch Python. What they finish waits in the queue of the event loop that asked for it; the loop
-watches the queue's descriptor, and its own thread resolves the futures. This module gives each loop its queue, and ends the
-engine before the interpreter ends.
+The engine's threads never touch Python. What they finish waits in the queue of the event loop that asked for it; the
+loop watches the queue's descriptor, and its own thread resolves the futures. This module gives each loop its queue, and
+ends the engine before the interpreter ends.
 """
 
 from __future__ import annotations
