@@ -5,9 +5,11 @@
 //! the small traits of [`host`]: a transport, a clock and a spawner. No runtime and no HTTP library is named here.
 
 pub mod challenge;
+pub mod client;
 pub mod context;
 pub mod encoding;
 pub mod error;
+pub mod host;
 pub mod json;
 pub mod key;
 pub mod rate_limit;

@@ -11,6 +11,7 @@ use std::fmt;
 
 use serde_json::{Map, Value};
 
+pub(crate) use backend::bounded;
 pub use backend::{BackendAnswer, from_backend};
 pub use taxonomy::Kind;
 

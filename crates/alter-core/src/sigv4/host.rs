@@ -39,9 +39,7 @@ pub fn endpoint_of(host: &str) -> Option<Endpoint> {
     }
     if let Some(labels) = labels_before(&host, ".vpce.amazonaws.com") {
         return match labels[..] {
-            [id, label, region] if id.starts_with("vpce-") && is_region(region) => {
-                Endpoint::new(signing_name(strip_fips(label)), region)
-            }
+            [id, label, region] if id.starts_with("vpce-") && is_region(region) => Endpoint::new(signing_name(strip_fips(label)), region),
             _ => None,
         };
     }

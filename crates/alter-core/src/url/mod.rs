@@ -152,6 +152,19 @@ impl ProviderUrl {
         }
     }
 
+    /// For the HTTP library: built from parts, so that nothing is written differently.
+    ///
+    /// # Errors
+    /// `AlterValueError` if HTTP cannot carry it.
+    pub fn to_uri(&self) -> Result<http::Uri> {
+        let target = http::uri::PathAndQuery::try_from(self.target()).ok();
+        let parts =
+            target.map(|target| http::Uri::builder().scheme(self.scheme.as_str()).authority(self.authority()).path_and_query(target));
+        parts
+            .and_then(|parts| parts.build().ok())
+            .ok_or_else(|| Error::invalid("url has characters that HTTP cannot carry. Percent-encode them."))
+    }
+
     /// The whole URL as it is sent.
     pub fn to_text(&self) -> String {
         format!("{}://{}{}", self.scheme.as_str(), self.authority(), self.target())
