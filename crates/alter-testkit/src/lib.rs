@@ -10,3 +10,4 @@ pub mod http;
 pub mod provider;
 pub mod relay;
 mod server;
+pub mod vault;

@@ -1,11 +1,12 @@
 //! A man in the middle between a client and the vault.
 //!
-//! The first segment of the path says what to do with the request; the rest goes to the vault. A client is led through it
-//! by its base URL, `http://127.0.0.1:PORT/repeat` for example: the signed path does not include the base URL's prefix.
+//! The first segment of the path names the client, the second says what to do with its request; the rest goes to the vault. A
+//! client is led through it by its base URL, `http://127.0.0.1:PORT/someone/repeat` for example: the signed path does not
+//! include the base URL's prefix.
 
 use std::io::{self, BufReader};
 use std::net::{SocketAddr, TcpStream};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::json;
 
@@ -84,6 +85,7 @@ fn flip_last_digit(request: &mut Request, header: &str) {
 /// A running relay. It stops when dropped.
 pub struct Relay {
     server: Server,
+    token_requests: Arc<Mutex<Vec<String>>>,
 }
 
 impl Relay {
@@ -92,28 +94,44 @@ impl Relay {
     /// # Errors
     /// When no loopback port can be opened.
     pub fn start(vault: SocketAddr) -> io::Result<Self> {
-        let server = Server::start(Arc::new(move |request| Some(pass_on(vault, request))))?;
-        Ok(Self { server })
+        let token_requests = Arc::<Mutex<Vec<String>>>::default();
+        let log = Arc::clone(&token_requests);
+        let server = Server::start(Arc::new(move |request| Some(pass_on(vault, request, &log))))?;
+        Ok(Self { server, token_requests })
     }
 
-    /// The base URL that leads a client through `attack`.
+    /// The base URL that leads the client `who` (one path segment) through `attack`.
     #[must_use]
-    pub fn url(&self, attack: Attack) -> String {
+    pub fn url(&self, who: &str, attack: Attack) -> String {
         let name = Attack::ALL.iter().find(|(_, known)| *known == attack).map_or("none", |(name, _)| name);
-        format!("http://{}/{name}", self.server.address())
+        format!("http://{}/{who}/{name}", self.server.address())
+    }
+
+    /// How many token requests the client `who` has sent.
+    #[must_use]
+    pub fn token_requests(&self, who: &str) -> usize {
+        let log = self.token_requests.lock().unwrap_or_else(PoisonError::into_inner);
+        log.iter().filter(|known| *known == who).count()
     }
 }
 
-fn pass_on(vault: SocketAddr, mut request: Request) -> Response {
-    let split = request.target[1..].find('/').map(|at| at + 1);
-    let attack = split.and_then(|at| Attack::named(&request.target[1..at]));
-    let (Some(at), Some(attack)) = (split, attack) else {
-        return Response::json(500, &json!({"error": "relay", "message": "the path does not begin with an attack"}));
+/// Splits `/who/attack/rest` into the client, the attack and `/rest`.
+fn route(target: &str) -> Option<(&str, Attack, &str)> {
+    let (who, rest) = target.strip_prefix('/')?.split_once('/')?;
+    let (attack, rest) = rest.split_at(rest.find('/')?);
+    Some((who, Attack::named(attack)?, rest))
+}
+
+fn pass_on(vault: SocketAddr, mut request: Request, log: &Mutex<Vec<String>>) -> Response {
+    let Some((who, attack, rest)) = route(&request.target) else {
+        return Response::json(500, &json!({"error": "relay", "message": "the path does not begin with a client and an attack"}));
     };
-    request.target.drain(..at);
+    let (who, rest) = (who.to_owned(), rest.to_owned());
+    request.target = rest;
     // Reports after the call are not what is under attack here.
     let attacked = request.path() == "/sdk/token";
     if attacked {
+        log.lock().unwrap_or_else(PoisonError::into_inner).push(who);
         attack.change(&mut request);
     }
     let times = if attacked && attack == Attack::Repeat { 2 } else { 1 };
@@ -155,11 +173,12 @@ mod tests {
         let vault = Provider::start().expect("a free port");
         vault.open("/sdk/", Account { credentials: vec![], answer: None });
         let relay = Relay::start(vault.address()).expect("a free port");
-        let base = relay.url(attack);
-        let prefix = base.rsplit('/').next().expect("a prefix").to_owned();
+        let base = relay.url("me", attack);
+        let prefix = base.split_once("/me/").expect("a prefix").1.to_owned();
         let connection = TcpStream::connect(relay.server.address()).expect("the relay listens");
-        token_request(&format!("/{prefix}/sdk/token")).write(&mut &connection).expect("the relay reads");
+        token_request(&format!("/me/{prefix}/sdk/token")).write(&mut &connection).expect("the relay reads");
         assert_eq!(Response::read(&mut BufReader::new(&connection)).expect("an answer").status, 200);
+        assert_eq!((relay.token_requests("me"), relay.token_requests("you")), (1, 0));
         vault.seen("/").into_iter().map(|seen| seen.request).collect()
     }
 
@@ -187,7 +206,7 @@ mod tests {
     #[test]
     fn a_path_without_an_attack_is_refused() {
         let relay = Relay::start(SocketAddr::from(([127, 0, 0, 1], 9))).expect("a free port");
-        for target in ["/sdk/token", "/"] {
+        for target in ["/sdk/token", "/me/sdk/token", "/me", "/"] {
             let connection = TcpStream::connect(relay.server.address()).expect("the relay listens");
             token_request(target).write(&mut &connection).expect("the relay reads");
             assert_eq!(Response::read(&mut BufReader::new(&connection)).expect("an answer").status, 500);

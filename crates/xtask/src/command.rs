@@ -66,13 +66,6 @@ impl Run {
         self
     }
 
-    /// Removes an environment variable.
-    #[must_use]
-    pub fn without_env(mut self, name: &str) -> Self {
-        self.command.env_remove(name);
-        self
-    }
-
     /// Runs in this folder.
     #[must_use]
     pub fn within(mut self, folder: &Path) -> Self {

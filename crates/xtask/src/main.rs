@@ -3,6 +3,7 @@
 mod checks;
 mod codegen;
 mod command;
+mod conformance;
 mod project;
 mod report;
 mod setup;
@@ -10,9 +11,10 @@ mod tools;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{Parser, Subcommand, ValueEnum};
 
 use crate::checks::Group;
+use crate::conformance::client::Client;
 use crate::project::Project;
 use crate::report::Report;
 
@@ -34,12 +36,42 @@ enum Task {
         #[arg(long, value_enum, value_name = "GROUP")]
         only: Vec<Group>,
     },
+    /// Make the same calls with the public package and ours against a real vault, and compare.
+    Conformance {
+        /// Run this client only; may be given more than once.
+        #[arg(long, value_enum, value_name = "CLIENT")]
+        client: Vec<ClientChoice>,
+        /// Run the scenarios whose id begins with this.
+        #[arg(long, value_name = "ID", default_value = "")]
+        only: String,
+    },
     /// Write the generated files again.
     Codegen {
         /// Write nothing; fail if a file differs from what would be written.
         #[arg(long)]
         check: bool,
     },
+}
+
+/// One client, or all of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum ClientChoice {
+    /// The public package, unmodified.
+    Reference,
+    /// Our Rust SDK.
+    Rust,
+    /// Our Python package.
+    Python,
+    /// All of them, and whether they agree.
+    All,
+}
+
+impl ClientChoice {
+    fn clients(chosen: &[Self]) -> Vec<Client> {
+        let all = chosen.is_empty() || chosen.contains(&Self::All);
+        let each = [(Self::Reference, Client::Reference), (Self::Rust, Client::Rust), (Self::Python, Client::Python)];
+        each.into_iter().filter(|(choice, _)| all || chosen.contains(choice)).map(|(_, client)| client).collect()
+    }
 }
 
 fn main() -> ExitCode {
@@ -49,6 +81,12 @@ fn main() -> ExitCode {
     match arguments.task {
         Task::Setup => setup::run(&project, &mut report),
         Task::Test { only } => checks::run(&project, &mut report, &only),
+        Task::Conformance { client, only } => {
+            let clients = ClientChoice::clients(&client);
+            if conformance::prepare(&project, &mut report, &clients) {
+                conformance::run(&project, &mut report, &clients, &only);
+            }
+        }
         Task::Codegen { check } => codegen::run(&project, &mut report, check),
     }
     report.finish()

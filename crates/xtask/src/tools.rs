@@ -67,12 +67,6 @@ impl Venv {
         self.0.join("bin").join(name)
     }
 
-    /// The folder.
-    #[must_use]
-    pub fn folder(&self) -> &Path {
-        &self.0
-    }
-
     /// `pip`, with a time limit and without chatter.
     #[must_use]
     pub fn pip(&self) -> Run {

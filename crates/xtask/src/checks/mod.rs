@@ -3,7 +3,7 @@
 mod counts;
 mod deny;
 mod layout;
-mod python;
+pub mod python;
 mod rust;
 
 use clap::ValueEnum;

@@ -25,7 +25,17 @@ pub fn render() -> String {
         out.push_str("\n\n");
         out.push_str(&class(*kind));
     }
+    out.push_str(&exports());
     out
+}
+
+/// `__all__`, so that the package's root can import everything and type checkers know what that is.
+fn exports() -> String {
+    let mut names: Vec<&str> = Kind::ALL.iter().map(|kind| kind.name()).collect();
+    names.extend(["CredentialChoice", "GrantCandidate", "MEMORY_ISOLATION_CODES", "MemoryIsolationCode", "RATE_LIMIT_SCOPE_VALUES"]);
+    names.sort_unstable();
+    let lines: String = names.iter().map(|name| format!("    \"{name}\",\n")).collect();
+    format!("\n\n__all__ = [\n{lines}]\n")
 }
 
 fn class(kind: Kind) -> String {

@@ -1,0 +1,183 @@
+//! `cargo xtask conformance`: one scenario list, a real vault, and every client.
+
+pub mod client;
+mod compare;
+mod fixtures;
+mod scenario;
+
+use std::collections::BTreeMap;
+
+use alter_testkit::http::{Headers, Response};
+use alter_testkit::provider::{Account, Provider};
+use alter_testkit::relay::{Attack, Relay};
+use alter_testkit::vault::Vault;
+use serde_json::{Map, json};
+
+use crate::checks;
+use crate::command::Run;
+use crate::conformance::client::{Call, Client, Observed};
+use crate::conformance::compare::Evidence;
+use crate::conformance::fixtures::Fixtures;
+use crate::conformance::scenario::{Scenario, Scenarios};
+use crate::project::Project;
+use crate::report::{Checks, Failure, Report};
+
+/// Builds what the run needs.
+pub fn prepare(project: &Project, report: &mut Report, clients: &[Client]) -> bool {
+    let built = report.step("build alter and the Rust driver", || {
+        let build = Run::cargo().args(["build", "--locked", "-p", "alter-cli", "-p", "alter-conformance"]);
+        build.within(project.root()).success().map(|_| Checks::NONE)
+    });
+    built && (!clients.contains(&Client::Python) || checks::python::installed(project, report).is_some())
+}
+
+/// Runs the scenarios whose id begins with `only` with each client, and compares.
+pub fn run(project: &Project, report: &mut Report, clients: &[Client], only: &str) {
+    let begun = report.value("a vault on an empty folder", || Ok((Stage::set(project, only)?, Checks::NONE)));
+    let Some(stage) = begun else { return };
+    let mut reports = BTreeMap::new();
+    for client in clients {
+        let observed = report.value(&format!("{}: {} scenarios", client.title(), stage.scenarios.list.len()), || {
+            let observed = stage.play(project, *client)?;
+            let checks = Checks::passed(observed.len() as u64);
+            Ok((observed, checks))
+        });
+        if let Some(observed) = observed {
+            reports.insert(*client, observed);
+        }
+    }
+    if let Some(reference) = reports.get(&Client::Reference) {
+        for (client, ours) in reports.iter().filter(|(client, _)| client.is_ours()) {
+            report.step(&format!("{} and the public package agree", client.title()), || stage.agree(reference, ours));
+        }
+    }
+    report.step("the audit chain is whole", || {
+        stage.vault.records(&["audit", "verify"], "")?;
+        Ok(Checks::ONE)
+    });
+}
+
+/// Everything that a run happens on.
+struct Stage {
+    scenarios: Scenarios,
+    vault: Vault,
+    provider: Provider,
+    relay: Relay,
+}
+
+impl Stage {
+    fn set(project: &Project, only: &str) -> Result<Self, Failure> {
+        let mut scenarios = Scenarios::load(&project.path("tests/conformance/scenarios.toml"))?;
+        scenarios.list.retain(|scenario| scenario.id.starts_with(only));
+        if scenarios.list.is_empty() {
+            return Err(Failure::new(format!("no scenario begins with {only:?}")).help("see tests/conformance/scenarios.toml"));
+        }
+        let vault = Vault::start(&project.built("alter"))?;
+        let relay = Relay::start(vault.address())?;
+        Ok(Self { scenarios, vault, provider: Provider::start()?, relay })
+    }
+
+    /// Makes every call with one client and judges each; the reports come back with the client's ids replaced by names.
+    fn play(&self, project: &Project, client: Client) -> Result<Vec<Observed>, Failure> {
+        let host = self.provider.address().to_string();
+        let fixtures = Fixtures::create(&self.vault, client.name(), &host, &self.scenarios)?;
+        let calls = self.scenarios.list.iter().map(|scenario| self.call(scenario, client, &fixtures)).collect::<Result<Vec<_>, _>>()?;
+        let observed = client.run(project, &calls)?;
+        let mut wrong = Vec::new();
+        for (scenario, observed) in self.scenarios.list.iter().zip(&observed) {
+            let canaries: Vec<&str> = self.scenarios.secrets.iter().map(|secret| secret.value.as_str()).collect();
+            let evidence = Evidence {
+                client,
+                observed,
+                provider: &self.provider.seen(&prefix(scenario, client)),
+                token_requests: scenario.is_relayed().then(|| self.relay.token_requests(&tag(scenario, client))),
+                canaries: &canaries,
+            };
+            wrong.extend(compare::judge(scenario, &evidence).iter().map(|problem| scenario.tell(problem)));
+        }
+        if !wrong.is_empty() {
+            return Err(Failure::new(wrong.join("\n")));
+        }
+        let mut names: BTreeMap<_, _> = fixtures.grants.into_iter().map(|(name, id)| (id, format!("<grant {name}>"))).collect();
+        names.insert(format!("/{}/", client.name()), "/<client>/".to_owned());
+        Ok(observed.iter().map(|observed| compare::rename(observed, &names)).collect())
+    }
+
+    fn call(&self, scenario: &Scenario, client: Client, fixtures: &Fixtures) -> Result<Call, Failure> {
+        let missing = |what: &str, name: &str| Failure::new(format!("scenario {}: there is no {what} {name}", scenario.id));
+        let api_key = fixtures.keys.get(&scenario.key).ok_or_else(|| missing("key", &scenario.key))?;
+        let base_url = if scenario.is_relayed() {
+            let attack = scenario.attack.as_deref().and_then(Attack::named).unwrap_or(Attack::None);
+            self.relay.url(&tag(scenario, client), attack)
+        } else {
+            self.vault.url()
+        };
+        self.open_account(scenario, client)?;
+        let port = self.provider.address().port();
+        let url = format!("http://{}:{port}{}v1/things", scenario.host, prefix(scenario, client));
+        let mut request = Map::from_iter([("method".to_owned(), scenario.method.clone().into()), ("url".to_owned(), url.into())]);
+        if let Some(name) = &scenario.grant {
+            let id = fixtures.grants.get(name).ok_or_else(|| missing("grant", name))?;
+            request.insert("grant_id".to_owned(), id.clone().into());
+        }
+        if let Some(slug) = &scenario.slug {
+            request.insert("provider".to_owned(), slug.clone().into());
+        }
+        if let Some(json) = &scenario.json {
+            request.insert("json".to_owned(), json.clone());
+        }
+        let (scopes, rule) = (scenario.scopes.clone(), scenario.rule.clone());
+        Ok(Call { id: scenario.id.clone(), base_url, api_key: api_key.clone(), scopes, rule, request })
+    }
+
+    /// Lets the provider know which credential this call must carry, and how to answer it.
+    fn open_account(&self, scenario: &Scenario, client: Client) -> Result<(), Failure> {
+        let name = scenario.grant.as_ref().or(scenario.slug.as_ref());
+        let secret = self.scenarios.secrets.iter().find(|secret| Some(&secret.name) == name);
+        // A call that is meant to be refused by the vault has no secret; should it arrive all the same, nothing is asked of it,
+        // and the count of calls shows that it arrived.
+        let credentials = secret.map(|secret| secret.arrives.iter().map(scenario::Arrival::credential).collect());
+        let prefix = prefix(scenario, client);
+        let answer = provider_answer(&scenario.provider, &format!("{}{prefix}elsewhere", self.provider.url()))
+            .ok_or_else(|| Failure::new(format!("scenario {}: the provider has no answer {:?}", scenario.id, scenario.provider)))?;
+        self.provider.open(&prefix, Account { credentials: credentials.unwrap_or_default(), answer });
+        Ok(())
+    }
+
+    fn agree(&self, reference: &[Observed], ours: &[Observed]) -> Result<Checks, Failure> {
+        let mut wrong = Vec::new();
+        for ((scenario, theirs), ours) in self.scenarios.list.iter().zip(reference).zip(ours) {
+            let differences = compare::disagreement(scenario, theirs, ours);
+            wrong.extend(differences.iter().map(|difference| scenario.tell(difference)));
+        }
+        if wrong.is_empty() { Ok(Checks::passed(ours.len() as u64)) } else { Err(Failure::new(wrong.join("\n"))) }
+    }
+}
+
+/// The path below which the provider serves one scenario of one client.
+fn prefix(scenario: &Scenario, client: Client) -> String {
+    format!("/{}/{}/", client.name(), scenario.id)
+}
+
+/// The same as one path segment, for the relay.
+fn tag(scenario: &Scenario, client: Client) -> String {
+    format!("{}.{}", client.name(), scenario.id.replace('/', "."))
+}
+
+/// The provider's answer of this name; the inner `None` is its usual one.
+fn provider_answer(name: &str, elsewhere: &str) -> Option<Option<Response>> {
+    let error = |status: u16, message: &str| Response::json(status, &json!({ "message": message }));
+    let answer = match name {
+        "ok" => return Some(None),
+        "401" => error(401, "this token is not known here"),
+        "403" => error(403, "not yours"),
+        "404" => error(404, "nothing here"),
+        "429" => error(429, "slow down").with_header("Retry-After", "7"),
+        "500" => error(500, "we broke"),
+        "challenge" => error(403, "more rights are needed")
+            .with_header("WWW-Authenticate", r#"Bearer realm="things", error="insufficient_scope", scope="mail.send mail.read""#),
+        "redirect" => Response { status: 302, headers: Headers::default(), body: Vec::new() }.with_header("Location", elsewhere),
+        _ => return None,
+    };
+    Some(Some(answer))
+}
