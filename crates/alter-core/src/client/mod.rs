@@ -21,7 +21,7 @@ pub use args::{Arg, Body, JsonText, RequestArgs};
 pub use background::MOST_PENDING;
 pub use constraints::{Constraints, LONGEST_RULE, RuleArgs};
 pub use options::{CallerType, ClientKind, ClientOptions, LONGEST_CALLER};
-pub use prepare::PreparedRequest;
+pub use prepare::{PreparedRequest, user_token_getter_failed};
 pub use report::{LARGEST_RECORDED_BODY, LARGEST_RECORDED_JSON};
 pub use response::{Response, SentRequest};
 

@@ -122,6 +122,14 @@ impl ClientOptions {
         }
     }
 
+    /// The same key, address and log, in the name of an agent: its canonical UUID becomes the caller.
+    ///
+    /// # Errors
+    /// `AlterValueError` if the id cannot be a caller.
+    pub fn impersonating(self, agent_id: String) -> Result<Self> {
+        Self { kind: ClientKind::Impersonation, caller_type: CallerType::Agent, ..self }.caller(agent_id)
+    }
+
     /// Value of the `User-Agent` header.
     pub fn user_agent(mut self, user_agent: impl Into<String>) -> Self {
         self.user_agent = user_agent.into();
