@@ -7,6 +7,6 @@ mod chain;
 mod row;
 mod verify;
 
-pub use chain::{AuditKey, Head, RowMac};
+pub use chain::{AuditKey, ChainKey, Head, RowMac};
 pub use row::{AuditEntry, AuditRow, AuditUrl, ChainId, MAX_JSON_BYTES, MAX_TEXT_BYTES, Outcome, Standing};
 pub use verify::{Finding, Report, verify, verify_all};

@@ -94,6 +94,11 @@ impl AuditUrl {
         Self(clip(&format!("{}{}", &url[..authority_start], &url[host_start..])))
     }
 
+    /// One that was stripped when it was stored: taken as it is, so that verification sees what is there.
+    pub(crate) const fn as_stored(text: String) -> Self {
+        Self(text)
+    }
+
     /// The stripped text.
     pub fn as_str(&self) -> &str {
         &self.0

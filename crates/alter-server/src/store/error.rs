@@ -140,6 +140,9 @@ pub enum StoreError {
     /// What was read cannot be what was written.
     #[error("the store holds damaged data: {0}")]
     Corrupt(String),
+    /// The store was opened for reading only.
+    #[error("the store was opened for reading only")]
+    ReadOnly,
     /// The store was closed.
     #[error("the store is closed")]
     Closed,
@@ -154,6 +157,7 @@ impl StoreError {
             Self::Full => "store_full",
             Self::Failed(_) => "store_failed",
             Self::Corrupt(_) => "store_corrupt",
+            Self::ReadOnly => "store_read_only",
             Self::Closed => "store_closed",
         }
     }

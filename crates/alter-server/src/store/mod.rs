@@ -29,6 +29,8 @@
 
 mod commit;
 mod error;
+mod faults;
+pub mod sqlite;
 
 use std::future::Future;
 use std::num::NonZeroU32;
@@ -37,6 +39,7 @@ use std::time::Instant;
 
 pub use commit::{Commit, Effect, Nonce, Receipt};
 pub use error::{CommitError, Declined, Entity, OpenError, StoreError};
+pub use faults::{Faults, NoFaults};
 
 use crate::audit::{AuditRow, ChainId, Head, RowMac};
 use crate::crypto::SealedSecret;

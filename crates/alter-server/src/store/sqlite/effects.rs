@@ -1,0 +1,300 @@
+//! Effects: each judged and applied inside the writer's transaction.
+
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::columns::{is_dangling, is_duplicate, maybe_bytes, to_json};
+use super::rows::{KEY_KINDS, principal_columns};
+use super::uses::UseCache;
+use crate::clock::Timestamp;
+use crate::crypto::SealedSecret;
+use crate::model::{
+    Actor, ApiKey, App, AppId, Grant, GrantId, GrantStatus, KeyId, KeyStatus, ManagedSecret, Operator, OperatorId, ScopeMismatch, SecretId,
+    SecretStatus,
+};
+use crate::store::{Declined, Effect, Entity};
+
+/// Why an effect was not applied.
+#[derive(Debug)]
+pub(super) enum Stop {
+    Declined(Declined),
+    Failed(rusqlite::Error),
+}
+
+impl From<Declined> for Stop {
+    fn from(declined: Declined) -> Self {
+        Self::Declined(declined)
+    }
+}
+
+impl From<rusqlite::Error> for Stop {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Failed(error)
+    }
+}
+
+pub(super) type Applied = Result<(), Stop>;
+
+/// Whether the effect only records a use. Such effects are judged before anything is written, so they need no savepoint to go back to.
+pub(super) const fn is_use(effect: &Effect) -> bool {
+    matches!(effect, Effect::UseKey { .. } | Effect::UseGrant { .. } | Effect::RegisterActor(_))
+}
+
+/// Applies one effect.
+pub(super) fn apply(connection: &Connection, uses: &mut UseCache, now: Timestamp, effect: &Effect) -> Applied {
+    if !is_use(effect) {
+        uses.clear();
+    }
+    match effect {
+        Effect::UseKey { key } => uses.use_key(connection, now, *key),
+        Effect::UseGrant { grant, secret_version } => uses.use_grant(connection, now, *grant, *secret_version),
+        Effect::RegisterActor(actor) => register_actor(connection, actor),
+        Effect::FlagScopeMismatch { app, grant, mismatch } => flag_mismatch(connection, *app, *grant, mismatch),
+        Effect::CreateApp(app) => create_app(connection, app),
+        Effect::CreateOperator(operator) => create_operator(connection, operator),
+        Effect::RevokeOperator { operator } => revoke_operator(connection, now, *operator),
+        Effect::CreateKey(key) => create_key(connection, key),
+        Effect::SetKeyStatus { app, key, status } => set_key_status(connection, *app, *key, *status),
+        Effect::CreateSecret { secret, sealed } => create_secret(connection, secret, sealed),
+        Effect::UpdateSecret { secret, sealed } => update_secret(connection, secret, sealed.as_ref()),
+        Effect::DeleteSecret { app, secret } => delete_secret(connection, now, *app, *secret),
+        Effect::CreateGrant(grant) => create_grant(connection, grant),
+        Effect::RevokeGrant { app, grant } => revoke_grant(connection, now, *app, *grant),
+    }
+}
+
+/// Turns a broken constraint of an insert into what it means.
+fn inserted(result: rusqlite::Result<usize>, entity: Entity, owner: Entity) -> Applied {
+    match result {
+        Ok(_) => Ok(()),
+        Err(error) if is_duplicate(&error) => Err(Declined::Exists(entity).into()),
+        Err(error) if is_dangling(&error) => Err(Declined::NotFound(owner).into()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn changed(result: rusqlite::Result<usize>, entity: Entity) -> Applied {
+    if result? == 0 { Err(Declined::NotFound(entity).into()) } else { Ok(()) }
+}
+
+fn register_actor(connection: &Connection, actor: &Actor) -> Applied {
+    connection
+        .prepare_cached(
+            "INSERT INTO actors (id, app, caller_type, caller, first_seen_at) VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO NOTHING",
+        )?
+        .execute(params![
+            actor.id.0.into_bytes(),
+            actor.app.0.into_bytes(),
+            actor.caller_type.as_str(),
+            actor.caller,
+            actor.first_seen_at.as_millis()
+        ])?;
+    Ok(())
+}
+
+fn flag_mismatch(connection: &Connection, app: AppId, grant: GrantId, mismatch: &ScopeMismatch) -> Applied {
+    let update = connection.prepare_cached("UPDATE grants SET scope_mismatch = ?3 WHERE id = ?1 AND app = ?2")?.execute(params![
+        grant.0.into_bytes(),
+        app.0.into_bytes(),
+        to_json(mismatch)
+    ]);
+    changed(update, Entity::Grant)
+}
+
+fn create_app(connection: &Connection, app: &App) -> Applied {
+    let insert = connection.prepare_cached("INSERT INTO apps (id, name, created_at) VALUES (?1, ?2, ?3)")?.execute(params![
+        app.id.0.into_bytes(),
+        app.name,
+        app.created_at.as_millis()
+    ]);
+    inserted(insert, Entity::App, Entity::App)
+}
+
+fn create_operator(connection: &Connection, operator: &Operator) -> Applied {
+    let insert = connection
+        .prepare_cached(
+            "INSERT INTO operators (id, name, role, digest, prefix, created_at, revoked_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        )?
+        .execute(params![
+            operator.id.0.into_bytes(),
+            operator.name,
+            operator.role.as_str(),
+            operator.digest.0,
+            operator.prefix,
+            operator.created_at.as_millis(),
+            operator.revoked_at.map(Timestamp::as_millis),
+        ]);
+    inserted(insert, Entity::Operator, Entity::Operator)
+}
+
+fn revoke_operator(connection: &Connection, now: Timestamp, operator: OperatorId) -> Applied {
+    let update = connection
+        .prepare_cached("UPDATE operators SET revoked_at = coalesce(revoked_at, ?2) WHERE id = ?1")?
+        .execute(params![operator.0.into_bytes(), now.as_millis()]);
+    changed(update, Entity::Operator)
+}
+
+fn create_key(connection: &Connection, key: &ApiKey) -> Applied {
+    let kind = KEY_KINDS.iter().find(|(kind, _)| *kind == key.kind).expect("the table has every kind").1;
+    let insert = connection
+        .prepare_cached(
+            "INSERT INTO api_keys (id, app, kind, name, digest, prefix, scopes, status, created_at, expires_at, last_used_at)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+        )?
+        .execute(params![
+            key.id.0.into_bytes(),
+            key.app.0.into_bytes(),
+            kind,
+            key.name,
+            key.digest.0,
+            key.prefix,
+            to_json(&key.scopes),
+            key.status.as_str(),
+            key.created_at.as_millis(),
+            key.expires_at.map(Timestamp::as_millis),
+            key.last_used_at.map(Timestamp::as_millis),
+        ]);
+    inserted(insert, Entity::Key, Entity::App)
+}
+
+fn set_key_status(connection: &Connection, app: AppId, key: KeyId, status: KeyStatus) -> Applied {
+    let now: Option<String> = connection
+        .prepare_cached("SELECT status FROM api_keys WHERE id = ?1 AND app = ?2")?
+        .query_row(params![key.0.into_bytes(), app.0.into_bytes()], |row| row.get(0))
+        .optional()?;
+    let now = now.ok_or(Declined::NotFound(Entity::Key))?;
+    if now == KeyStatus::Revoked.as_str() && status != KeyStatus::Revoked {
+        return Err(Declined::Final(Entity::Key).into());
+    }
+    connection.prepare_cached("UPDATE api_keys SET status = ?2 WHERE id = ?1")?.execute(params![key.0.into_bytes(), status.as_str()])?;
+    Ok(())
+}
+
+fn store_sealed(connection: &Connection, sealed: &SealedSecret) -> rusqlite::Result<()> {
+    let data_key = sealed.data_key.0.into_bytes();
+    connection.prepare_cached("INSERT INTO data_keys (id, master_version, wrapped) VALUES (?1, ?2, ?3)")?.execute(params![
+        data_key,
+        sealed.wrapped.master_version,
+        sealed.wrapped.bytes
+    ])?;
+    let mut insert = connection.prepare_cached("INSERT INTO sealed_fields (data_key, field, sealed) VALUES (?1, ?2, ?3)")?;
+    for (field, bytes) in &sealed.fields {
+        insert.execute(params![data_key, field, bytes])?;
+    }
+    Ok(())
+}
+
+fn erase_sealed(connection: &Connection, data_key: [u8; 16]) -> rusqlite::Result<()> {
+    connection.prepare_cached("DELETE FROM data_keys WHERE id = ?1")?.execute([data_key]).map(drop)
+}
+
+fn create_secret(connection: &Connection, secret: &ManagedSecret, sealed: &SealedSecret) -> Applied {
+    store_sealed(connection, sealed)?;
+    let insert = connection
+        .prepare_cached(
+            "INSERT INTO secrets (id, app, slug, name, kind, version, allowed_hosts, injection, parameters, status, data_key, created_at, updated_at)
+             VALUES (?1, ?2, ?3, ?4, ?5, 1, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+        )?
+        .execute(params![
+            secret.id.0.into_bytes(),
+            secret.app.0.into_bytes(),
+            secret.slug,
+            secret.name,
+            secret.kind.as_str(),
+            to_json(&secret.allowed_hosts),
+            to_json(&secret.injection),
+            to_json(&secret.parameters),
+            SecretStatus::Active.as_str(),
+            sealed.data_key.0.into_bytes(),
+            secret.created_at.as_millis(),
+            secret.updated_at.as_millis(),
+        ]);
+    inserted(insert, Entity::Secret, Entity::App)
+}
+
+/// Version and data key of an active secret of the app.
+fn active_secret(connection: &Connection, app: AppId, secret: SecretId) -> Result<(u32, [u8; 16]), Stop> {
+    let found: Option<(u32, Option<[u8; 16]>)> = connection
+        .prepare_cached("SELECT version, data_key FROM secrets WHERE id = ?1 AND app = ?2")?
+        .query_row(params![secret.0.into_bytes(), app.0.into_bytes()], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()?;
+    match found {
+        None => Err(Declined::NotFound(Entity::Secret).into()),
+        Some((_, None)) => Err(Declined::SecretDeleted.into()),
+        Some((version, Some(data_key))) => Ok((version, data_key)),
+    }
+}
+
+fn update_secret(connection: &Connection, secret: &ManagedSecret, sealed: Option<&SealedSecret>) -> Applied {
+    let (version, old_key) = active_secret(connection, secret.app, secret.id)?;
+    if secret.version != version + 1 {
+        return Err(Declined::SecretChanged.into());
+    }
+    if let Some(sealed) = sealed {
+        store_sealed(connection, sealed)?;
+    }
+    let update = connection
+        .prepare_cached(
+            "UPDATE secrets SET slug = ?2, name = ?3, kind = ?4, version = ?5, allowed_hosts = ?6, injection = ?7, parameters = ?8,
+                 data_key = ?9, updated_at = ?10 WHERE id = ?1",
+        )?
+        .execute(params![
+            secret.id.0.into_bytes(),
+            secret.slug,
+            secret.name,
+            secret.kind.as_str(),
+            secret.version,
+            to_json(&secret.allowed_hosts),
+            to_json(&secret.injection),
+            to_json(&secret.parameters),
+            sealed.map_or(old_key, |sealed| sealed.data_key.0.into_bytes()),
+            secret.updated_at.as_millis(),
+        ]);
+    inserted(update, Entity::Secret, Entity::App)?;
+    if sealed.is_some() {
+        erase_sealed(connection, old_key)?;
+    }
+    Ok(())
+}
+
+fn delete_secret(connection: &Connection, now: Timestamp, app: AppId, secret: SecretId) -> Applied {
+    let (_, data_key) = active_secret(connection, app, secret)?;
+    connection
+        .prepare_cached("UPDATE secrets SET status = ?2, data_key = NULL, version = version + 1, updated_at = ?3 WHERE id = ?1")?
+        .execute(params![secret.0.into_bytes(), SecretStatus::Deleted.as_str(), now.as_millis()])?;
+    erase_sealed(connection, data_key)?;
+    Ok(())
+}
+
+fn create_grant(connection: &Connection, grant: &Grant) -> Applied {
+    active_secret(connection, grant.app, grant.secret)?;
+    let (principal_kind, principal_id) = principal_columns(&grant.principal);
+    let insert = connection
+        .prepare_cached(
+            "INSERT INTO grants (id, app, secret, principal_kind, principal_id, label, parent, status, created_at, expires_at, revoked_at,
+                 last_used_at, scope_mismatch)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
+        )?
+        .execute(params![
+            grant.id.0.into_bytes(),
+            grant.app.0.into_bytes(),
+            grant.secret.0.into_bytes(),
+            principal_kind,
+            principal_id,
+            grant.label,
+            maybe_bytes(grant.parent.map(|id| id.0)),
+            grant.status.as_str(),
+            grant.created_at.as_millis(),
+            grant.expires_at.map(Timestamp::as_millis),
+            grant.revoked_at.map(Timestamp::as_millis),
+            grant.last_used_at.map(Timestamp::as_millis),
+            grant.scope_mismatch.as_ref().map(to_json),
+        ]);
+    inserted(insert, Entity::Grant, Entity::Grant)
+}
+
+fn revoke_grant(connection: &Connection, now: Timestamp, app: AppId, grant: GrantId) -> Applied {
+    let update = connection
+        .prepare_cached("UPDATE grants SET status = ?3, revoked_at = coalesce(revoked_at, ?4) WHERE id = ?1 AND app = ?2")?
+        .execute(params![grant.0.into_bytes(), app.0.into_bytes(), GrantStatus::Revoked.as_str(), now.as_millis()]);
+    changed(update, Entity::Grant)
+}

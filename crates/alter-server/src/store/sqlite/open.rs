@@ -1,0 +1,211 @@
+//! Opening a data folder: lock, file, schema, keys, in the order in which a mistake does least harm.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags, params};
+
+use super::columns::store_error;
+use super::lock::FolderLock;
+use super::options::{Access, SqliteOptions};
+use super::schema::{self, Found};
+use crate::clock::Timestamp;
+use crate::crypto::{KeyCheck, MasterKeys, RootKey, StoredKeys, Unlocked, Wrapped, unlock};
+use crate::store::{OpenError, StoreError};
+
+/// Name of the database in the data folder.
+pub const DATABASE_FILE: &str = "vault.db";
+
+/// Up to this size the whole database is checked at start (about 0.1 s); a larger one is checked as it is read.
+const CHECKED_BYTES: u64 = 32 * 1024 * 1024;
+
+/// A database that is ready, on one connection.
+pub(super) struct Ready {
+    pub(super) connection: Connection,
+    pub(super) path: PathBuf,
+    pub(super) lock: Option<FolderLock>,
+    pub(super) masters: MasterKeys,
+    pub(super) unlocked: Unlocked,
+    pub(super) created: bool,
+}
+
+pub(super) fn open(options: &SqliteOptions) -> Result<Ready, OpenError> {
+    let path = options.folder.join(DATABASE_FILE);
+    let exists = fs::metadata(&path).is_ok_and(|file| file.len() > 0);
+    if !exists && options.access != Access::Create {
+        return Err(OpenError::Missing { folder: options.folder.clone() });
+    }
+    if options.access == Access::Create {
+        create_folder(&options.folder)?;
+    }
+    let lock = if options.access == Access::Read { None } else { Some(FolderLock::take(&options.folder)?) };
+    // A key file may only be made where there is nothing yet that another key has sealed.
+    let masters = options.keys.load(&options.folder, !exists)?;
+    if options.access != Access::Read {
+        create_file(&path)?;
+    }
+    let mut connection = connect(&path, options)?;
+    let unlocked = prepare(&mut connection, &path, options, &masters)?;
+    Ok(Ready { connection, path, lock, masters, unlocked, created: !exists })
+}
+
+fn create_folder(folder: &Path) -> Result<(), OpenError> {
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(folder).map_err(|source| OpenError::Io { action: "create", path: folder.to_owned(), source })
+}
+
+/// Makes the file before SQLite does, so that it never exists with wider permissions; SQLite gives its companions the same.
+fn create_file(path: &Path) -> Result<(), OpenError> {
+    let mut options = fs::OpenOptions::new();
+    options.append(true).create(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path).map(drop).map_err(|source| OpenError::Io { action: "write to", path: path.to_owned(), source })
+}
+
+/// A connection with the settings that all connections share.
+pub(super) fn connect(path: &Path, options: &SqliteOptions) -> Result<Connection, OpenError> {
+    let mode = if options.access == Access::Read { OpenFlags::SQLITE_OPEN_READ_ONLY } else { OpenFlags::SQLITE_OPEN_READ_WRITE };
+    let opened = Connection::open_with_flags(path, mode | OpenFlags::SQLITE_OPEN_NO_MUTEX).and_then(|connection| {
+        connection.set_prepared_statement_cache_capacity(128);
+        connection.busy_timeout(Duration::from_secs(5))?;
+        connection.pragma_update(None, "foreign_keys", true)?;
+        connection.pragma_update(None, "cache_size", -16_384)?;
+        Ok(connection)
+    });
+    opened.map_err(|error| open_error(path, &error))
+}
+
+fn prepare(connection: &mut Connection, path: &Path, options: &SqliteOptions, masters: &MasterKeys) -> Result<Unlocked, OpenError> {
+    let read_failed = |error: rusqlite::Error| open_error(path, &error);
+    let found = schema::inspect(connection).map_err(read_failed)?;
+    let version = match found {
+        Found::Empty => 0,
+        Found::Ours(version) if version <= schema::NEWEST => version,
+        Found::Ours(found) => return Err(OpenError::Newer { path: path.to_owned(), found, known: schema::NEWEST }),
+        Found::Foreign => {
+            return Err(OpenError::Corrupt {
+                path: path.to_owned(),
+                reason: "it belongs to another program or lost its schema".to_owned(),
+            });
+        }
+    };
+    check_small(connection, path)?;
+    if options.access == Access::Read {
+        let unlocked = unlock(masters, &stored_keys(connection).map_err(read_failed)?)?;
+        // A key that the vault has not taken into use yet cannot be the key of anything in it.
+        return if unlocked.to_store.is_some() { Err(crate::crypto::KeyError::Wrong.into()) } else { Ok(unlocked) };
+    }
+    configure_writer(connection, options).map_err(read_failed)?;
+    let now = options.clock.now();
+    let migrate = |connection: &mut Connection, from| schema::migrate(connection, from, now).map_err(|error| open_failure(path, &error));
+    // A wrong key must leave an existing database as it is, so the key comes before the migrations; a new one has no keys to ask.
+    if version == 0 {
+        migrate(connection, 0)?;
+    }
+    let unlocked = unlock(masters, &stored_keys(connection).map_err(read_failed)?)?;
+    if version > 0 {
+        migrate(connection, version)?;
+    }
+    if let Some(to_store) = &unlocked.to_store {
+        store_keys(connection, to_store, now).map_err(read_failed)?;
+    }
+    Ok(unlocked)
+}
+
+/// Settings of the one connection that writes.
+fn configure_writer(connection: &Connection, options: &SqliteOptions) -> rusqlite::Result<()> {
+    let mode: String = connection.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))?;
+    if !mode.eq_ignore_ascii_case("wal") {
+        tracing::warn!(%mode, "the file system does not support SQLite's write-ahead log; reading and writing will wait for each other");
+    }
+    // FULL: a commit that was answered survives a power cut, not only a crash.
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    // What is deleted is overwritten: a deleted data key must not lie around in a free page.
+    connection.pragma_update(None, "secure_delete", true)?;
+    connection.pragma_update(None, "journal_size_limit", 64 * 1024 * 1024)?;
+    if let Some(pages) = options.limits.max_pages {
+        connection.query_row(&format!("PRAGMA max_page_count = {pages}"), [], |_| Ok(()))?;
+    }
+    Ok(())
+}
+
+fn check_small(connection: &Connection, path: &Path) -> Result<(), OpenError> {
+    let size = fs::metadata(path).map_err(|source| OpenError::Io { action: "read", path: path.to_owned(), source })?.len();
+    if size > CHECKED_BYTES {
+        return Ok(());
+    }
+    let verdict: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0)).map_err(|error| open_error(path, &error))?;
+    if verdict == "ok" { Ok(()) } else { Err(OpenError::Corrupt { path: path.to_owned(), reason: verdict }) }
+}
+
+fn stored_keys(connection: &Connection) -> rusqlite::Result<StoredKeys> {
+    let masters = connection
+        .prepare("SELECT version, fingerprint FROM master_keys")?
+        .query_map([], |row| Ok((row.get(0)?, KeyCheck(row.get(1)?))))?
+        .collect::<rusqlite::Result<_>>()?;
+    let root = |name: RootKey| {
+        let select = "SELECT master_version, wrapped FROM root_keys WHERE name = ?1";
+        let found = connection.query_row(select, [name.as_str()], |row| Ok(Wrapped { master_version: row.get(0)?, bytes: row.get(1)? }));
+        match found {
+            Ok(wrapped) => Ok(Some((name, wrapped))),
+            Err(rusqlite::Error::QueryReturnedNoRows) => Ok(None),
+            Err(error) => Err(error),
+        }
+    };
+    let roots = RootKey::ALL.into_iter().filter_map(|name| root(name).transpose()).collect::<rusqlite::Result<_>>()?;
+    let versions_in_use = connection
+        .prepare("SELECT version FROM master_keys m WHERE EXISTS (SELECT 1 FROM data_keys WHERE master_version = m.version)")?
+        .query_map([], |row| row.get(0))?
+        .collect::<rusqlite::Result<_>>()?;
+    Ok(StoredKeys { masters, roots, versions_in_use })
+}
+
+fn store_keys(connection: &mut Connection, keys: &StoredKeys, now: Timestamp) -> rusqlite::Result<()> {
+    let transaction = connection.transaction()?;
+    for (version, check) in &keys.masters {
+        transaction.execute(
+            "INSERT INTO master_keys (version, fingerprint, created_at) VALUES (?1, ?2, ?3)",
+            params![version, check.0, now.as_millis()],
+        )?;
+    }
+    for (name, wrapped) in &keys.roots {
+        transaction.execute(
+            "INSERT INTO root_keys (name, master_version, wrapped) VALUES (?1, ?2, ?3)",
+            params![name.as_str(), wrapped.master_version, wrapped.bytes],
+        )?;
+    }
+    transaction.commit()
+}
+
+fn open_error(path: &Path, error: &rusqlite::Error) -> OpenError {
+    if let rusqlite::Error::SqliteFailure(failure, _) = error {
+        let kind = match failure.code {
+            rusqlite::ErrorCode::CannotOpen => Some(("open", io::ErrorKind::Other)),
+            rusqlite::ErrorCode::PermissionDenied => Some(("open", io::ErrorKind::PermissionDenied)),
+            rusqlite::ErrorCode::ReadOnly => Some(("write to", io::ErrorKind::ReadOnlyFilesystem)),
+            _ => None,
+        };
+        if let Some((action, kind)) = kind {
+            return OpenError::Io { action, path: path.to_owned(), source: io::Error::new(kind, error.to_string()) };
+        }
+    }
+    open_failure(path, &store_error(error))
+}
+
+fn open_failure(path: &Path, error: &StoreError) -> OpenError {
+    match error {
+        StoreError::Corrupt(reason) => OpenError::Corrupt { path: path.to_owned(), reason: reason.clone() },
+        StoreError::Full => OpenError::Io {
+            action: "write to",
+            path: path.to_owned(),
+            source: io::Error::new(io::ErrorKind::StorageFull, error.to_string()),
+        },
+        other => OpenError::Failed { path: path.to_owned(), reason: other.to_string() },
+    }
+}

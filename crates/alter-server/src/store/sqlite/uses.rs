@@ -1,0 +1,158 @@
+//! Recording uses of keys and grants: the hot part of a token call's commit.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::columns::Columns;
+use super::effects::{Applied, Stop};
+use crate::clock::Timestamp;
+use crate::model::{GrantId, GrantStatus, KeyId, KeyStatus, SecretStatus};
+use crate::store::{Declined, Effect, Entity};
+
+/// What one transaction has learned about the keys and grants in use, so that sixteen calls through one key look it up once.
+///
+/// It lives as long as the transaction, and is emptied by any effect that may change what it holds.
+#[derive(Default)]
+pub(super) struct UseCache {
+    keys: HashMap<KeyId, KeyUse>,
+    grants: HashMap<GrantId, GrantUse>,
+}
+
+#[derive(Clone, Copy)]
+struct KeyUse {
+    n: i64,
+    status: KeyStatus,
+    expires_at: Option<i64>,
+    last_used_at: Option<i64>,
+}
+
+#[derive(Clone, Copy)]
+struct GrantUse {
+    n: i64,
+    status: GrantStatus,
+    expires_at: Option<i64>,
+    last_used_at: Option<i64>,
+    secret_status: SecretStatus,
+    secret_version: u32,
+}
+
+impl UseCache {
+    pub(super) fn clear(&mut self) {
+        self.keys.clear();
+        self.grants.clear();
+    }
+
+    /// Judges the uses among the effects without writing anything.
+    pub(super) fn judge(&mut self, connection: &Connection, now: Timestamp, effects: &[Effect]) -> Applied {
+        for effect in effects {
+            match *effect {
+                Effect::UseKey { key } => self.judge_key(connection, now, key)?,
+                Effect::UseGrant { grant, secret_version } => self.judge_grant(connection, now, grant, secret_version)?,
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn key(&mut self, connection: &Connection, key: KeyId) -> Result<&mut KeyUse, Stop> {
+        if let Entry::Vacant(empty) = self.keys.entry(key) {
+            let found = connection
+                .prepare_cached("SELECT n, status, expires_at, last_used_at FROM api_keys WHERE id = ?1")?
+                .query_row([key.0.into_bytes()], |row| {
+                    let mut columns = Columns::new(row);
+                    Ok(KeyUse {
+                        n: columns.get()?,
+                        status: columns.word(KeyStatus::parse)?,
+                        expires_at: columns.get()?,
+                        last_used_at: columns.get()?,
+                    })
+                })
+                .optional()?;
+            empty.insert(found.ok_or(Declined::NotFound(Entity::Key))?);
+        }
+        Ok(self.keys.get_mut(&key).expect("it was just looked up"))
+    }
+
+    fn judge_key(&mut self, connection: &Connection, now: Timestamp, key: KeyId) -> Applied {
+        let known = self.key(connection, key)?;
+        if known.status == KeyStatus::Revoked {
+            return Err(Declined::KeyRevoked.into());
+        }
+        if has_passed(known.expires_at, now) {
+            return Err(Declined::KeyExpired.into());
+        }
+        Ok(())
+    }
+
+    fn grant(&mut self, connection: &Connection, grant: GrantId) -> Result<&mut GrantUse, Stop> {
+        if let Entry::Vacant(empty) = self.grants.entry(grant) {
+            let found = connection
+                .prepare_cached(
+                    "SELECT g.n, g.status, g.expires_at, g.last_used_at, s.status, s.version
+                     FROM grants g JOIN secrets s ON s.id = g.secret WHERE g.id = ?1",
+                )?
+                .query_row([grant.0.into_bytes()], |row| {
+                    let mut columns = Columns::new(row);
+                    Ok(GrantUse {
+                        n: columns.get()?,
+                        status: columns.word(GrantStatus::parse)?,
+                        expires_at: columns.get()?,
+                        last_used_at: columns.get()?,
+                        secret_status: columns.word(SecretStatus::parse)?,
+                        secret_version: columns.get()?,
+                    })
+                })
+                .optional()?;
+            empty.insert(found.ok_or(Declined::NotFound(Entity::Grant))?);
+        }
+        Ok(self.grants.get_mut(&grant).expect("it was just looked up"))
+    }
+
+    fn judge_grant(&mut self, connection: &Connection, now: Timestamp, grant: GrantId, secret_version: u32) -> Applied {
+        let known = self.grant(connection, grant)?;
+        if known.status == GrantStatus::Revoked {
+            return Err(Declined::GrantRevoked.into());
+        }
+        if has_passed(known.expires_at, now) {
+            return Err(Declined::GrantExpired.into());
+        }
+        if known.secret_status == SecretStatus::Deleted {
+            return Err(Declined::SecretDeleted.into());
+        }
+        if known.secret_version != secret_version {
+            return Err(Declined::SecretChanged.into());
+        }
+        Ok(())
+    }
+
+    pub(super) fn use_key(&mut self, connection: &Connection, now: Timestamp, key: KeyId) -> Applied {
+        self.judge_key(connection, now, key)?;
+        let known = self.key(connection, key)?;
+        if is_newer_second(now, known.last_used_at) {
+            connection.prepare_cached("UPDATE api_keys SET last_used_at = ?2 WHERE n = ?1")?.execute(params![known.n, now.as_millis()])?;
+            known.last_used_at = Some(now.as_millis());
+        }
+        Ok(())
+    }
+
+    pub(super) fn use_grant(&mut self, connection: &Connection, now: Timestamp, grant: GrantId, secret_version: u32) -> Applied {
+        self.judge_grant(connection, now, grant, secret_version)?;
+        let known = self.grant(connection, grant)?;
+        if is_newer_second(now, known.last_used_at) {
+            connection.prepare_cached("UPDATE grants SET last_used_at = ?2 WHERE n = ?1")?.execute(params![known.n, now.as_millis()])?;
+            known.last_used_at = Some(now.as_millis());
+        }
+        Ok(())
+    }
+}
+
+fn has_passed(end: Option<i64>, now: Timestamp) -> bool {
+    end.is_some_and(|end| end <= now.as_millis())
+}
+
+/// Uses are kept to the second: a busy key costs one update a second, not one a call.
+fn is_newer_second(now: Timestamp, last: Option<i64>) -> bool {
+    last.is_none_or(|last| Timestamp::from_millis(last).as_secs() < now.as_secs())
+}
