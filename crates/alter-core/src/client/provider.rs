@@ -113,6 +113,7 @@ impl<H: Host> Client<H> {
                 Err(ProviderError { call, token, answer }
                     .of_grant(Kind::ScopeReauthRequired, "provider_insufficient_scope")
                     .with_detail("www_authenticate", header)
+                    .with_detail("missing_scopes", missing.clone())
                     .with_attribute("missing_scopes", missing))
             }
             403 if token.scope_mismatch => Err(ProviderError { call, token, answer }.of_grant(Kind::ScopeReauthRequired, "backend_flag")),
