@@ -7,49 +7,19 @@ machines. No part of an exception ever holds a credential.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, cast, get_args
+from typing import Any, ClassVar
 
-MemoryIsolationCode = Literal[
-    "memory_identity_unverified",
-    "memory_live_refresh_required",
-    "memory_refresh_not_live",
-    "memory_identity_expired",
-    "memory_assertion_invalid",
-    "memory_agent_required",
-    "memory_user_required",
-    "memory_user_not_active",
-    "memory_user_cannot_be_dropped",
-    "memory_identity_changed",
-    "memory_store_scope_violation",
-]
-
-MEMORY_ISOLATION_CODES: tuple[str, ...] = get_args(MemoryIsolationCode)
-"""Every code of a `MemoryIsolationError`."""
-
-RATE_LIMIT_SCOPE_VALUES: tuple[str, ...] = ("ip", "api_key", "organization")
-"""What a rate limit can be counted for."""
+from alter_sdk._error_parts import (
+    MEMORY_ISOLATION_CODES,
+    RATE_LIMIT_SCOPE_VALUES,
+    CredentialChoice,
+    GrantCandidate,
+    MemoryIsolationCode,
+    insufficient_scope_fields,
+)
 
 
-@dataclass(frozen=True)
-class GrantCandidate:
-    """One of the grants that an ambiguous call could have meant."""
-
-    grant_id: str
-    label: str | None = None
-    account_identifier: str | None = None
-    account_display_name: str | None = None
-
-
-@dataclass(frozen=True)
-class CredentialChoice:
-    """One of the credentials that could be used."""
-
-    credential_id: str
-    label: str
-
-
-def _restore(kind: type[AlterSDKError], message: str, attributes: dict[str, Any]) -> AlterSDKError:
+def restore(kind: type[AlterSDKError], message: str, attributes: dict[str, Any]) -> AlterSDKError:
     """An exception from its parts, without its constructor: for `pickle`, `copy` and the engine's errors."""
     error = kind.__new__(kind, message)
     error.args = (message,)
@@ -60,19 +30,13 @@ def _restore(kind: type[AlterSDKError], message: str, attributes: dict[str, Any]
 class AlterSDKError(Exception):
     """Base of every error of this package; also bad configuration and use after close."""
 
-    message: str
-    details: dict[str, Any]
-
     def __init__(self, message: str, details: dict[str, Any] | None = None) -> None:
         super().__init__(message)
         self.message = message
         self.details = details if isinstance(details, dict) else {}
 
-    def __str__(self) -> str:
-        return self.message
-
     def __reduce__(self) -> tuple[Any, ...]:
-        return (_restore, (type(self), self.message, dict(self.__dict__)))
+        return (restore, (type(self), self.message, dict(self.__dict__)))
 
 
 class AlterValueError(AlterSDKError):
@@ -106,12 +70,7 @@ class ApprovalTimeoutError(ApprovalError):
 class BackendError(AlterSDKError):
     """The vault refused the request, failed, or gave an answer that cannot be trusted."""
 
-    def __init__(
-        self,
-        message: str,
-        details: dict[str, Any] | None = None,
-        status_code: int | None = None,
-    ) -> None:
+    def __init__(self, message: str, details: dict[str, Any] | None = None, status_code: int | None = None) -> None:
         super().__init__(message, details)
         if status_code is None:
             reported = self.details.get("status_code")
@@ -365,33 +324,10 @@ class InsufficientScopeError(BackendError):
 
     @classmethod
     def from_error_body(cls, error_data: dict[str, Any]) -> InsufficientScopeError:
-        """The exception that a vault's answer with this body means. A field of a wrong type counts as absent."""
-
-        def texts(name: str) -> list[str]:
-            value = error_data.get(name)
-            entries = cast("list[object]", value) if isinstance(value, list) else []
-            return [entry for entry in entries if isinstance(entry, str)]
-
-        def whole(name: str) -> int | None:
-            value = error_data.get(name)
-            return value if type(value) is int else None
-
-        def text(name: str) -> str | None:
-            value = error_data.get(name)
-            return value if isinstance(value, str) else None
-
-        return cls(
-            text("message") or "Insufficient scope",
-            required=texts("required"),
-            granted=texts("granted"),
-            missing=texts("missing"),
-            scope_version=whole("scope_version"),
-            current_scope_version=whole("current_scope_version"),
-            scope_version_mismatch=error_data.get("scope_version_mismatch") is True,
-            documentation_url=text("documentation_url"),
-            required_any_of=error_data.get("required_any_of") is True,
-            details=error_data,
-        )
+        """The exception that a vault's answer with this body means."""
+        message = error_data.get("message")
+        text = message if isinstance(message, str) and message else "Insufficient scope"
+        return cls(text, **insufficient_scope_fields(error_data), details=error_data)
 
     @property
     def required_scopes(self) -> list[str]:
@@ -636,3 +572,24 @@ class ScopeReauthRequiredError(ProviderAPIError):
         self.grant_id = grant_id
         self.provider_id = provider_id
         self.missing_scopes = missing_scopes
+
+
+__all__ = [
+    "AgentCannotMintSubagentsError", "AgentConcurrentUpdateError", "AgentDelegationMissingError", "AgentError",
+    "AgentInactiveError", "AgentKeyLimitError", "AgentNameExistsError", "AgentNotFoundError", "AgentRevokedError",
+    "AlterSDKError", "AlterValueError", "AmbiguousGrantError", "ApprovalDeniedError", "ApprovalError",
+    "ApprovalExecutionFailedError", "ApprovalExpiredError", "ApprovalTimeoutError", "BackendError",
+    "BlockedDestinationError", "CallerAgentMismatchError", "CallerAgentResolutionError", "ConnectConfigError",
+    "ConnectDeniedError", "ConnectFlowError", "ConnectTimeoutError", "CredentialChoice", "CredentialIdRequiredError",
+    "CredentialRevokedError", "EndUserCredentialNotAssignableError", "GrantCandidate", "GrantDeletedError",
+    "GrantExpiredError", "GrantNotDelegableError", "GrantNotFoundError", "GrantRevokedError",
+    "IdempotencyKeyAgentInactiveError", "IdempotencyKeyAgentRevokedError", "IdempotencyKeyBodyMismatchError",
+    "InsufficientScopeError", "InvalidKeyError", "KeyAlreadyRevokedError", "KeyAppNotFoundError", "KeyExpiredError",
+    "KeyInactiveError", "KeyNotFoundError", "KeyRevokedError", "KeyRotationExpiredError", "LastActiveKeyError",
+    "MEMORY_ISOLATION_CODES", "MeRequiresAgentKeyError", "MemoryIsolationCode", "MemoryIsolationError", "NetworkError",
+    "NoDelegatedGrantError", "PolicyViolationError", "ProviderAPIError", "ProviderUnauthorizedError",
+    "QuotaExceededError", "RATE_LIMIT_SCOPE_VALUES", "RateLimitError", "ReAuthRequiredError",
+    "RedactDischargeFailedError", "RestrictedGrantRequiresProxyError", "ScopeReauthRequiredError",
+    "ServerFeatureUnsupportedError", "SiblingLabelConflictError", "StepUpRequiredError", "TimeoutError",
+    "TokenRefreshInProgressError",
+]  # fmt: skip

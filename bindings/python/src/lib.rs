@@ -1,16 +1,54 @@
 //! `alter_sdk._engine`: the Rust engine as the Python package sees it.
 //!
-//! Types in, types out; no rule of the protocol lives here.
+//! Types in, types out; no rule of the protocol lives here. The classes are private: `python/alter_sdk` makes the public ones of
+//! them.
 
+use std::time::{Duration, Instant};
+
+use alter_core::client::Arg;
+use alter_core::key;
 use pyo3::prelude::*;
 
+pub mod arguments;
 pub mod bridge;
-pub mod toy;
+pub mod client;
+pub mod errors;
+pub mod host;
+pub mod outbox;
+pub mod response;
 
-/// Ends the engine: called once, by `atexit`, before the interpreter goes away.
+/// How long the end of the interpreter waits for audit reports that are still on their way.
+const LAST_REPORTS: Duration = Duration::from_secs(5);
+
+/// How often a wait looks whether the program was interrupted.
+const SIGNAL_CHECK: Duration = Duration::from_millis(100);
+
+/// Whether a text is a well-formed API key.
 #[pyfunction]
-fn shutdown(py: Python<'_>) {
+fn is_valid_key(key: &Bound<'_, PyAny>) -> bool {
+    matches!(arguments::text(key), Arg::Value(text) if key::is_valid_key(&text))
+}
+
+/// Ends the engine: called once, by `atexit`, before the interpreter goes away. Reports under way are waited for, calls under way
+/// are dropped, and the engine's threads are joined.
+#[pyfunction]
+fn shutdown(py: Python<'_>) -> PyResult<()> {
+    let interrupted = wait_for_reports(py);
     py.detach(bridge::runtime::stop);
+    interrupted
+}
+
+fn wait_for_reports(py: Python<'_>) -> PyResult<()> {
+    let Some(handle) = bridge::runtime::running() else { return Ok(()) };
+    let deadline = Instant::now() + LAST_REPORTS;
+    while Instant::now() < deadline {
+        let sent = py.detach(|| handle.block_on(async { tokio::time::timeout(SIGNAL_CHECK, host::reports_sent()).await }));
+        if sent.is_ok() {
+            break;
+        }
+        py.check_signals()?;
+    }
+    Ok(())
 }
 
 /// Before `os.fork()`.
@@ -35,10 +73,13 @@ fn after_fork_in_child() {
 fn _engine(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<bridge::queue::Queue>()?;
     module.add_class::<bridge::operation::Operation>()?;
+    module.add_class::<client::Client>()?;
+    module.add_class::<client::PreparedRequest>()?;
+    module.add_class::<response::RawResponse>()?;
+    module.add_function(wrap_pyfunction!(is_valid_key, module)?)?;
     module.add_function(wrap_pyfunction!(shutdown, module)?)?;
     module.add_function(wrap_pyfunction!(before_fork, module)?)?;
     module.add_function(wrap_pyfunction!(after_fork_in_parent, module)?)?;
     module.add_function(wrap_pyfunction!(after_fork_in_child, module)?)?;
-    module.add_function(wrap_pyfunction!(toy::toy_sleep, module)?)?;
     Ok(())
 }

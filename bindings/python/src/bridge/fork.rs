@@ -80,4 +80,5 @@ pub fn after_in_child() {
     // The workers that wait at this gate exist in the parent only; the copy is left as it is.
     std::mem::forget(GATE.take());
     runtime::abandon();
+    crate::host::forget_reports();
 }

@@ -1,6 +1,7 @@
 //! The one engine runtime of a process.
 
 use std::future::Future;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -22,6 +23,9 @@ enum State {
 }
 
 static STATE: Mutex<State> = Mutex::new(State::Idle);
+
+/// Goes up by one with every fork on the way to this process.
+static GENERATION: AtomicU64 = AtomicU64::new(0);
 
 /// The runtime cannot be had.
 #[derive(Debug)]
@@ -96,6 +100,11 @@ pub fn running() -> Option<Handle> {
     }
 }
 
+/// Differs between a process and its forked children: what belongs to another generation's runtime is dead here.
+pub fn generation() -> u64 {
+    GENERATION.load(Ordering::Relaxed)
+}
+
 /// Ends the runtime for good: unfinished work is dropped, the threads are joined. Safe to repeat.
 pub fn stop() {
     let before = std::mem::replace(&mut *state(), State::Stopped);
@@ -106,6 +115,7 @@ pub fn stop() {
 
 /// Forgets the runtime in a forked child: its threads do not exist there, so joining them would wait for ever.
 pub fn abandon() {
+    GENERATION.fetch_add(1, Ordering::Relaxed);
     let mut state = state();
     if let State::Running(runtime) = std::mem::replace(&mut *state, State::Idle) {
         std::mem::forget(runtime);

@@ -1,0 +1,187 @@
+//! Python values to the core's arguments.
+//!
+//! A value of a wrong type is not refused here: it is handed over as [`Arg::Wrong`], and the core decides which of several
+//! mistakes is told, and how. Only exceptions that are no mistake of the caller's (`KeyboardInterrupt`, say) pass through.
+
+use alter_core::client::{Arg, Body};
+use alter_core::encoding::form_split;
+use alter_core::url::query::{QueryParams, QueryValue};
+use pyo3::exceptions::PyException;
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::{PyBool, PyBytes, PyDict, PyList, PyMapping, PyString, PyTuple};
+
+/// One argument as Python gave it.
+type Given<'a, 'py> = &'a Bound<'py, PyAny>;
+
+const LONE_SURROGATE: &str = "text with half a surrogate pair";
+
+/// The name of a value's type, as messages say it.
+pub fn type_name(value: Given<'_, '_>) -> String {
+    match value.get_type().name() {
+        Ok(name) => name.to_string(),
+        Err(_) => "an object without a readable type".to_owned(),
+    }
+}
+
+fn wrong<T>(value: Given<'_, '_>) -> Arg<T> {
+    Arg::Wrong(type_name(value))
+}
+
+/// Text, or what an enum of text stands for.
+pub fn text(value: Given<'_, '_>) -> Arg<String> {
+    if value.is_none() {
+        return Arg::Absent;
+    }
+    match value.cast::<PyString>() {
+        Ok(text) => match text.to_str() {
+            Ok(text) => Arg::Value(text.to_owned()),
+            Err(_) => Arg::Wrong(LONE_SURROGATE.to_owned()),
+        },
+        Err(_) => wrong(value),
+    }
+}
+
+/// An id: text, or a `uuid.UUID`, which goes out as its text.
+pub fn id<'py>(value: Given<'_, 'py>) -> PyResult<Bound<'py, PyAny>> {
+    static UUID: PyOnceLock<Py<pyo3::types::PyType>> = PyOnceLock::new();
+    let uuid = UUID.import(value.py(), "uuid", "UUID")?;
+    if value.is_instance(uuid)? { Ok(value.str()?.into_any()) } else { Ok(value.clone()) }
+}
+
+/// Any JSON value, as compact text in UTF-8. Python's own encoder writes it, so that no number is printed anew.
+pub fn json(value: Given<'_, '_>) -> PyResult<Arg<String>> {
+    static ENCODE: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+    let py = value.py();
+    if value.is_none() {
+        return Ok(Arg::Absent);
+    }
+    let encode = ENCODE.get_or_try_init(py, || json_encoder(py))?;
+    match encode.bind(py).call1((value,)) {
+        Ok(written) => Ok(text(&written)),
+        Err(error) if error.is_instance_of::<PyException>(py) => {
+            Ok(Arg::Wrong(format!("{} ({})", type_name(value), error.value(py).str()?.to_string_lossy())))
+        }
+        Err(error) => Err(error),
+    }
+}
+
+fn json_encoder(py: Python<'_>) -> PyResult<Py<PyAny>> {
+    let options = PyDict::new(py);
+    options.set_item("ensure_ascii", false)?;
+    options.set_item("allow_nan", false)?;
+    options.set_item("separators", (",", ":"))?;
+    let encoder = py.import("json")?.getattr("JSONEncoder")?.call((), Some(&options))?;
+    Ok(encoder.getattr("encode")?.unbind())
+}
+
+/// The items of a mapping, or `None` if the value is none.
+fn items<'py>(value: Given<'_, 'py>) -> PyResult<Option<Vec<(Bound<'py, PyAny>, Bound<'py, PyAny>)>>> {
+    if let Ok(dict) = value.cast::<PyDict>() {
+        return Ok(Some(dict.iter().collect()));
+    }
+    let Ok(mapping) = value.cast::<PyMapping>() else { return Ok(None) };
+    mapping.items()?.iter().map(|item| item.extract()).collect::<PyResult<_>>().map(Some)
+}
+
+/// A map of text to text, in its order.
+pub fn texts(value: Given<'_, '_>) -> PyResult<Arg<Vec<(String, String)>>> {
+    if value.is_none() {
+        return Ok(Arg::Absent);
+    }
+    let Some(items) = items(value)? else { return Ok(wrong(value)) };
+    let mut out = Vec::with_capacity(items.len());
+    for (name, value) in &items {
+        match (text(name), text(value)) {
+            (Arg::Value(name), Arg::Value(value)) => out.push((name, value)),
+            (Arg::Value(_), _) => return Ok(Arg::Wrong(format!("a map with a value of type {}", type_name(value)))),
+            (_, _) => return Ok(Arg::Wrong(format!("a map with a name of type {}", type_name(name)))),
+        }
+    }
+    Ok(Arg::Value(out))
+}
+
+/// Query parameters: a map, a sequence of pairs, or an encoded query.
+pub fn query(value: Given<'_, '_>) -> PyResult<Arg<QueryParams>> {
+    if value.is_none() {
+        return Ok(Arg::Absent);
+    }
+    if let Arg::Value(encoded) = text(value) {
+        let pairs = form_split(&encoded).into_iter().map(|(name, value)| (name, QueryValue::Text(value)));
+        return Ok(Arg::Value(pairs.collect()));
+    }
+    let items = match items(value)? {
+        Some(items) => items,
+        None => match pairs(value) {
+            Some(pairs) => pairs,
+            None => return Ok(wrong(value)),
+        },
+    };
+    parameters(&items)
+}
+
+fn pairs<'py>(value: Given<'_, 'py>) -> Option<Vec<(Bound<'py, PyAny>, Bound<'py, PyAny>)>> {
+    let is_sequence = value.is_instance_of::<PyList>() || value.is_instance_of::<PyTuple>();
+    is_sequence.then(|| value.extract().ok()).flatten()
+}
+
+fn parameters(items: &[(Bound<'_, PyAny>, Bound<'_, PyAny>)]) -> PyResult<Arg<QueryParams>> {
+    let mut out = Vec::with_capacity(items.len());
+    for (name, value) in items {
+        let Some(name) = printed(name)? else { return Ok(Arg::Wrong(LONE_SURROGATE.to_owned())) };
+        let Some(value) = query_value(value)? else { return Ok(Arg::Wrong(LONE_SURROGATE.to_owned())) };
+        out.push((name, value));
+    }
+    Ok(Arg::Value(out))
+}
+
+fn query_value(value: Given<'_, '_>) -> PyResult<Option<QueryValue>> {
+    if value.is_none() {
+        return Ok(Some(QueryValue::Null));
+    }
+    if let Ok(flag) = value.cast::<PyBool>() {
+        return Ok(Some(QueryValue::Bool(flag.is_true())));
+    }
+    if value.is_instance_of::<PyList>() || value.is_instance_of::<PyTuple>() {
+        let values = value.try_iter()?.map(|entry| query_value(&entry?)).collect::<PyResult<Option<Vec<_>>>>()?;
+        return Ok(values.map(QueryValue::List));
+    }
+    Ok(printed(value)?.map(QueryValue::Text))
+}
+
+/// What Python prints for a value; `None` for text that is not valid Unicode.
+fn printed(value: Given<'_, '_>) -> PyResult<Option<String>> {
+    Ok(value.str()?.to_str().ok().map(str::to_owned))
+}
+
+/// A body that is no JSON: bytes, text (as UTF-8), or a map, which is sent as a form.
+pub fn body(value: Given<'_, '_>) -> PyResult<Arg<Body>> {
+    if value.is_none() {
+        return Ok(Arg::Absent);
+    }
+    if let Ok(bytes) = value.cast::<PyBytes>() {
+        return Ok(Arg::Value(Body::Raw(bytes.as_bytes().to_vec().into())));
+    }
+    if value.is_instance_of::<PyString>() {
+        return Ok(match text(value) {
+            Arg::Value(text) => Arg::Value(Body::Raw(text.into_bytes().into())),
+            Arg::Wrong(got) => Arg::Wrong(got),
+            Arg::Absent => Arg::Absent,
+        });
+    }
+    // A bytearray or a memoryview is bytes that the caller can still change, so they are copied now.
+    if let Ok(bytes) = value.extract::<pyo3::pybacked::PyBackedBytes>() {
+        return Ok(Arg::Value(Body::Raw(bytes.to_vec().into())));
+    }
+    let Some(items) = items(value)? else { return Ok(wrong(value)) };
+    Ok(match parameters(&items)? {
+        Arg::Value(parameters) => Arg::Value(Body::Form(parameters)),
+        Arg::Wrong(got) => Arg::Wrong(got),
+        Arg::Absent => Arg::Absent,
+    })
+}
+
+/// An HTTP method: text in any case.
+pub fn method(value: Given<'_, '_>) -> PyResult<Arg<String>> {
+    Ok(text(value))
+}
