@@ -69,6 +69,9 @@ impl<H: Host> Client<H> {
     /// # Errors
     /// `AlterValueError` for an argument that is refused, `AlterSDKError` for missing or contradicting addressing and for a closed client.
     pub fn prepare(&self, args: RequestArgs) -> Result<PreparedRequest<H>> {
+        if args.grant_id.is_given() {
+            self.warn_of_impersonation();
+        }
         let user_token = non_empty("user_token", args.user_token)?;
         let app_user_id = non_empty("app_user_id", args.app_user_id)?;
         if app_user_id.is_some() && !args.provider.is_given() {
@@ -92,9 +95,6 @@ impl<H: Host> Client<H> {
         let context_header = context::header(&context)?;
         let headers = headers(args.extra_headers, args.headers, &payload)?;
         let reason = args.reason.get("reason", "text")?;
-        if matches!(address, Address::Grant(_)) {
-            self.warn_of_impersonation();
-        }
         let call = Call {
             method,
             reported_url,
