@@ -206,10 +206,9 @@ fn query_value(value: &Value) -> QueryValue {
 #[test]
 fn retry_after_values() {
     for case in list(&vectors("headers")["retry_after"]) {
-        for (ceiling, want) in [
-            (retry_after::RATE_LIMIT_CEILING_SECONDS, &case["rate_limit"]),
-            (retry_after::QUOTA_CEILING_SECONDS, &case["quota"]),
-        ] {
+        for (ceiling, want) in
+            [(retry_after::RATE_LIMIT_CEILING_SECONDS, &case["rate_limit"]), (retry_after::QUOTA_CEILING_SECONDS, &case["quota"])]
+        {
             let got = retry_after::seconds(case["header"].as_str(), Some(&case["body"]), ceiling);
             assert_eq!(got, want.as_u64(), "{case}");
         }
@@ -326,7 +325,8 @@ async fn errors() {
         let script = Script::default();
         if text(&case["call"]) == "provider" {
             let mut granted = token();
-            granted["scope_mismatch"] = case["token"]["scope_mismatch"].as_bool().or(case["scope_mismatch"].as_bool()).unwrap_or(false).into();
+            granted["scope_mismatch"] =
+                case["token"]["scope_mismatch"].as_bool().or(case["scope_mismatch"].as_bool()).unwrap_or(false).into();
             if case["expect"]["attributes"]["details"]["source"] == "backend_flag" {
                 granted["scope_mismatch"] = true.into();
             }

@@ -23,8 +23,8 @@ pub struct RetryErrorInfo {
     pub error: String,
     /// Its kind, for example `transient_refresh`.
     pub error_type: String,
-    /// How long the vault waited after it, in seconds. Kept as the number was written.
-    pub delay_s: serde_json::Number,
+    /// How long the vault waited after it, in seconds.
+    pub delay_s: f64,
     /// Whether trying again could not have helped.
     pub permanent: bool,
 }
@@ -56,7 +56,7 @@ impl RetryErrorInfo {
             attempt: whole(map, "attempt").filter(|n| *n >= 1)?,
             error: text("error").filter(|error| error.chars().count() <= LONGEST_ERROR)?,
             error_type: text("error_type")?,
-            delay_s: map.get("delay_s")?.as_number().filter(|n| n.as_f64().is_some_and(|f| f >= 0.0))?.clone(),
+            delay_s: map.get("delay_s")?.as_f64().filter(|seconds| *seconds >= 0.0)?,
             permanent,
         })
     }
