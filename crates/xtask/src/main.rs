@@ -4,6 +4,8 @@ mod checks;
 mod codegen;
 mod command;
 mod conformance;
+mod demo;
+mod docs;
 mod project;
 mod report;
 mod setup;
@@ -30,6 +32,8 @@ struct Arguments {
 enum Task {
     /// Install what the other commands need, or name what is missing.
     Setup,
+    /// Show a real call that carries a credential which the calling code never holds.
+    Demo,
     /// Run every check, or some groups of them.
     Test {
         /// Run this group only; may be given more than once.
@@ -80,13 +84,9 @@ fn main() -> ExitCode {
     let mut report = Report::begin();
     match arguments.task {
         Task::Setup => setup::run(&project, &mut report),
+        Task::Demo => demo::run(&project, &mut report),
         Task::Test { only } => checks::run(&project, &mut report, &only),
-        Task::Conformance { client, only } => {
-            let clients = ClientChoice::clients(&client);
-            if conformance::prepare(&project, &mut report, &clients) {
-                conformance::run(&project, &mut report, &clients, &only);
-            }
-        }
+        Task::Conformance { client, only } => conformance::run(&project, &mut report, &ClientChoice::clients(&client), &only),
         Task::Codegen { check } => codegen::run(&project, &mut report, check),
     }
     report.finish()

@@ -9,6 +9,9 @@ mod rust;
 use clap::ValueEnum;
 
 use crate::codegen;
+use crate::conformance;
+use crate::demo;
+use crate::docs;
 use crate::project::Project;
 use crate::report::Report;
 
@@ -27,6 +30,12 @@ pub enum Group {
     Python,
     /// Calls recorded on the public package, replayed on ours.
     Recorded,
+    /// The same calls by the public package and ours against a real vault.
+    Conformance,
+    /// The examples and links of the documentation.
+    Docs,
+    /// The demo.
+    Demo,
 }
 
 /// Runs the chosen groups, or all of them.
@@ -44,6 +53,9 @@ pub fn run(project: &Project, report: &mut Report, only: &[Group]) {
             Group::Deny => deny::run(project, report),
             Group::Python => python::run(project, report),
             Group::Recorded => python::recorded(project, report),
+            Group::Conformance => conformance::all(project, report),
+            Group::Docs => docs::run(project, report),
+            Group::Demo => demo::run(project, report),
         }
     }
 }

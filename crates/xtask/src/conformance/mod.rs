@@ -22,8 +22,22 @@ use crate::conformance::scenario::{Scenario, Scenarios};
 use crate::project::Project;
 use crate::report::{Checks, Failure, Report};
 
+/// The whole list with every client.
+pub fn all(project: &Project, report: &mut Report) {
+    run(project, report, &[Client::Reference, Client::Rust, Client::Python], "");
+}
+
+/// Runs the scenarios whose id begins with `only` with each client, and compares.
+pub fn run(project: &Project, report: &mut Report, clients: &[Client], only: &str) {
+    if prepare(project, report, clients) {
+        play(project, report, clients, only);
+    } else {
+        report.skip("scenarios", "a client is missing");
+    }
+}
+
 /// Builds what the run needs.
-pub fn prepare(project: &Project, report: &mut Report, clients: &[Client]) -> bool {
+fn prepare(project: &Project, report: &mut Report, clients: &[Client]) -> bool {
     let built = report.step("build alter and the Rust driver", || {
         let build = Run::cargo().args(["build", "--locked", "-p", "alter-cli", "-p", "alter-conformance"]);
         build.within(project.root()).success().map(|_| Checks::NONE)
@@ -31,8 +45,7 @@ pub fn prepare(project: &Project, report: &mut Report, clients: &[Client]) -> bo
     built && (!clients.contains(&Client::Python) || checks::python::installed(project, report).is_some())
 }
 
-/// Runs the scenarios whose id begins with `only` with each client, and compares.
-pub fn run(project: &Project, report: &mut Report, clients: &[Client], only: &str) {
+fn play(project: &Project, report: &mut Report, clients: &[Client], only: &str) {
     let begun = report.value("a vault on an empty folder", || Ok((Stage::set(project, only)?, Checks::NONE)));
     let Some(stage) = begun else { return };
     let mut reports = BTreeMap::new();

@@ -34,8 +34,18 @@ fn exports() -> String {
     let mut names: Vec<&str> = Kind::ALL.iter().map(|kind| kind.name()).collect();
     names.extend(["CredentialChoice", "GrantCandidate", "MEMORY_ISOLATION_CODES", "MemoryIsolationCode", "RATE_LIMIT_SCOPE_VALUES"]);
     names.sort_unstable();
-    let lines: String = names.iter().map(|name| format!("    \"{name}\",\n")).collect();
-    format!("\n\n__all__ = [\n{lines}]\n")
+    format!("\n\n__all__ = [\n{}]  # fmt: skip\n", packed(&names))
+}
+
+/// Quoted names, as many to a line as fit.
+fn packed(names: &[&str]) -> String {
+    let mut lines = vec![String::new()];
+    for name in names {
+        let entry = format!(" \"{name}\",");
+        let line = lines.last_mut().expect("the list starts with a line and only grows");
+        if line.len() + entry.len() + 3 > LINE { lines.push(entry) } else { line.push_str(&entry) }
+    }
+    lines.iter().map(|line| format!("   {line}\n")).collect()
 }
 
 fn class(kind: Kind) -> String {

@@ -1,0 +1,73 @@
+//! `cargo xtask demo`: a vault, a provider, and one call made from three places by programs that never hold the credential.
+//!
+//! It shows and it checks: the exit status is 0 only if everything that it prints was true.
+
+mod act;
+
+use alter_testkit::provider::{Account, Credential, Provider};
+use alter_testkit::vault::Vault;
+
+use crate::checks::python;
+use crate::command::Run;
+use crate::demo::act::{Caller, Stage};
+use crate::project::Project;
+use crate::report::{Checks, Failure, Report};
+
+/// The credential of the demo. Whoever calls must never see it.
+const SECRET: &str = "demo-secret-9d41c7";
+
+/// Runs the demo.
+pub fn run(project: &Project, report: &mut Report) {
+    report.heading("Getting ready");
+    let built = report.step("build alter and the Rust program", || {
+        let build = Run::cargo().args(["build", "--locked", "-p", "alter-cli", "-p", "alter-demo"]);
+        build.within(project.root()).success().map(|_| Checks::NONE)
+    });
+    if !built || python::installed(project, report).is_none() {
+        return;
+    }
+    let Some(stage) = report.value("a vault and a provider on loopback", || Ok((set(project)?, Checks::NONE))) else { return };
+    report.say(format!("    vault     {} on the empty folder {}", stage.vault.url(), stage.vault.data().display()));
+    report.say(format!("    provider  {} answers 401 without its credential", stage.provider.url()));
+    play(report, stage);
+}
+
+fn set(project: &Project) -> Result<Stage, Failure> {
+    let vault = Vault::start(&project.built("alter"))?;
+    let provider = Provider::start()?;
+    let bearer = Credential::Header { name: "authorization".to_owned(), value: format!("Bearer {SECRET}") };
+    provider.open("/", Account { credentials: vec![bearer], answer: None });
+    Ok(Stage { project: project.clone(), vault, provider })
+}
+
+fn play(report: &mut Report, stage: Stage) {
+    report.heading("1. An operator stores a secret and permits its use");
+    let Some(access) = report.value("secret and grant stored through the command line", || stage.grant_access(SECRET)) else { return };
+    for line in &access.lines {
+        report.say(format!("    $ {line}"));
+    }
+
+    report.heading("2. The same call from three places, none of which holds the credential");
+    for caller in Caller::ALL {
+        let Some(call) = report.value(caller.name(), || stage.call(caller, &access, SECRET)) else { continue };
+        report.say(format!("    the application saw  {}", call.application));
+        report.say(format!("    the provider saw     {}", call.provider));
+    }
+
+    report.heading("3. A call that is denied: the grant is taken back");
+    report.step("grant revoked through the command line", || stage.revoke(&access));
+    for caller in Caller::ALL {
+        let Some(error) = report.value(caller.name(), || stage.denied(caller, &access)) else { continue };
+        report.say(format!("    the application saw  {error}"));
+    }
+    report.say("    the provider saw     nothing");
+
+    report.heading("4. What the audit says, with its chain verified");
+    let rows = report.value("every call has its row", || stage.audit(&access, SECRET));
+    for row in rows.iter().flatten() {
+        report.say(format!("    {row}"));
+    }
+
+    report.heading("5. Nothing is left");
+    report.step("vault and provider stopped, folder gone", || stage.leave());
+}
