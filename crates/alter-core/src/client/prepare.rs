@@ -69,7 +69,7 @@ impl<H: Host> Client<H> {
     /// # Errors
     /// `AlterValueError` for an argument that is refused, `AlterSDKError` for missing or contradicting addressing and for a closed client.
     pub fn prepare(&self, args: RequestArgs) -> Result<PreparedRequest<H>> {
-        if args.grant_id.is_given() {
+        if args.grant_id.is_given() && !args.provider.is_given() {
             self.warn_of_impersonation();
         }
         let user_token = non_empty("user_token", args.user_token)?;
