@@ -128,11 +128,13 @@ class Client:
             ProviderAPIError: The provider answered with a status of 400 or above.
             NetworkError: No answer; `TimeoutError` if it took too long.
         """
-        prepared = self._engine.prepare(
-            method, url, grant_id, provider, account, label, json, extra_headers, headers, query_params, path_params,
-            reason, context, body, caller, user_token, app_user_id, traceparent(),
-        )  # fmt: skip
-        self._warn(stacklevel=2)
+        try:
+            prepared = self._engine.prepare(
+                method, url, grant_id, provider, account, label, json, extra_headers, headers, query_params, path_params,
+                reason, context, body, caller, user_token, app_user_id, traceparent(),
+            )  # fmt: skip
+        finally:
+            self._warn(stacklevel=2)
         if self._user_token_getter is not None and prepared.wants_user_token:
             await self._ask_for_user_token(prepared, self._user_token_getter)
         raw = await _bridge.run(prepared.send)
