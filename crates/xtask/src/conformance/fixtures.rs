@@ -35,8 +35,9 @@ impl Fixtures {
     /// When a command fails.
     pub fn create(vault: &Vault, app: &str, host: &str, scenarios: &Scenarios) -> Result<Self, Failure> {
         let operator = Operator { vault, app };
+        operator.create_app()?;
         let mut keys = BTreeMap::from([
-            ("main".to_owned(), operator.create_app()?),
+            ("main".to_owned(), operator.key(&["tokens:retrieve", "grants:read"])?),
             ("unknown".to_owned(), UNKNOWN_KEY.to_owned()),
             ("typo".to_owned(), TYPO_KEY.to_owned()),
         ]);
@@ -75,8 +76,9 @@ struct Operator<'a> {
 }
 
 impl Operator<'_> {
-    fn create_app(&self) -> Result<String, Failure> {
-        self.one(&["app", "create", self.app], "", "key")
+    fn create_app(&self) -> Result<(), Failure> {
+        self.vault.records(&["app", "create", self.app], "")?;
+        Ok(())
     }
 
     fn secret(&self, secret: &Secret, host: &str) -> Result<(), Failure> {
@@ -87,7 +89,7 @@ impl Operator<'_> {
     }
 
     fn grant(&self, secret: &str, more: &[&str]) -> Result<String, Failure> {
-        self.one(&[&["grant", "create", "--app", self.app, "--secret", secret], more].concat(), "", "id")
+        self.one(&[&["grant", "create", "--app", self.app, "--secret", secret], more].concat(), "", "grant_id")
     }
 
     fn revoked_grant(&self, secret: &str) -> Result<String, Failure> {

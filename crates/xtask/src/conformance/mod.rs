@@ -3,7 +3,7 @@
 pub mod client;
 mod compare;
 mod fixtures;
-mod scenario;
+pub mod scenario;
 
 use std::collections::BTreeMap;
 

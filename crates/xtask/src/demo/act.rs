@@ -141,7 +141,7 @@ impl Stage {
 
     /// Verifies the chain and gives the rows about this demo's calls.
     pub fn audit(&self, access: &Access, secret: &str) -> Result<(Vec<String>, Checks), Failure> {
-        let verified = self.vault.run(&["audit", "verify", "--app", "demo"], "")?;
+        let verified = self.vault.run(&["audit", "verify"], "")?;
         if !verified.status.success() {
             return Err(Failure::new("the audit chain is broken").output(String::from_utf8_lossy(&verified.stderr)));
         }
@@ -162,7 +162,7 @@ impl Stage {
         }
         let told = mine
             .iter()
-            .map(|row| format!("{}  {}  {}  {}", member(row, "time"), member(row, "action"), member(row, "outcome"), member(row, "url")));
+            .map(|row| format!("{}  {}  {}  {}", member(row, "at"), member(row, "action"), member(row, "outcome"), member(row, "url")));
         Ok((told.collect(), Checks::passed(2 * calls as u64)))
     }
 
