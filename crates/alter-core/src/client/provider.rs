@@ -16,6 +16,13 @@ use crate::host::{Answer, Host, Leg, TransportError};
 use crate::json;
 use crate::token::TokenAnswer;
 
+/// Who decides whether a provider's status is an error.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Judgement {
+    Ours,
+    Theirs,
+}
+
 impl<H: Host> PreparedRequest<H> {
     /// Gets the credential from the vault, injects it, and makes the call. One token call and at most one provider call: nothing is
     /// retried and no redirect is followed. Dropping the future closes the socket in use.
@@ -23,11 +30,24 @@ impl<H: Host> PreparedRequest<H> {
     /// # Errors
     /// What the vault refuses, what keeps either party from answering, and every provider status from 400 on.
     pub async fn send(self) -> Result<Response> {
+        self.carry_out(Judgement::Ours).await
+    }
+
+    /// Like [`send`](Self::send), but a provider's answer is given back whatever its status: for libraries of the host language, such as
+    /// an AWS client, that judge answers themselves.
+    ///
+    /// # Errors
+    /// What the vault refuses, and what keeps either party from answering.
+    pub async fn send_unjudged(self) -> Result<Response> {
+        self.carry_out(Judgement::Theirs).await
+    }
+
+    async fn carry_out(self, judgement: Judgement) -> Result<Response> {
         let Self { client, call } = self;
         let token = client.fetch_token(&call).await?;
         lock(&client.view.retry_info).clone_from(&token.retry_info);
         let injected = inject(&call, &token, &client.shared.options.user_agent, client.shared.host.now())?;
-        client.call_provider(call, token, injected).await
+        client.call_provider(call, token, injected, judgement).await
     }
 }
 
@@ -73,7 +93,7 @@ impl<H: Host> Client<H> {
         }
     }
 
-    async fn call_provider(&self, call: Call, token: TokenAnswer, injected: Injected) -> Result<Response> {
+    async fn call_provider(&self, call: Call, token: TokenAnswer, injected: Injected, judgement: Judgement) -> Result<Response> {
         let Injected { request, sent, recorded_headers } = injected;
         let started = self.shared.host.now();
         let outcome = self.shared.host.send(Leg::Provider, request).await;
@@ -84,7 +104,9 @@ impl<H: Host> Client<H> {
         };
         self.report_call(&call, AuditReport { token: &token, request_headers: &recorded_headers, outcome: recorded, elapsed });
         let answer = outcome.map_err(|error| provider_unreachable(&call, &error))?;
-        self.judge(&call, &token, &answer)?;
+        if judgement == Judgement::Ours {
+            self.judge(&call, &token, &answer)?;
+        }
         Ok(Response {
             status: answer.status,
             reason_phrase: answer.reason_phrase,
