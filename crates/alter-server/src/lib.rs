@@ -1,7 +1,16 @@
-//! The vault: storage, keys, audit trail and HTTP API.
+//! The vault: storage, keys, audit trail and HTTP API. A library; the `alter` binary runs it.
+//!
+//! [`setup`] makes or opens a data folder, [`serve`] listens, [`api`] judges requests by the rules, [`store`] keeps everything, [`crypto`] holds
+//! the keys, [`audit`] chains what happened. [`config`] says where every setting comes from.
 
+pub mod api;
 pub mod audit;
 pub mod clock;
+pub mod config;
 pub mod crypto;
+pub mod error;
 pub mod model;
+pub mod operator;
+pub mod serve;
+pub mod setup;
 pub mod store;

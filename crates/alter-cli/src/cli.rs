@@ -1,0 +1,101 @@
+//! The grammar of the command line: what `alter --help` shows.
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::commands::{app, audit, config, grant, init, key, request, secret, serve};
+
+/// Credential vault for AI agents: your code makes the call, the vault adds the credential.
+#[derive(Debug, Parser)]
+#[command(
+    name = "alter",
+    version,
+    disable_help_subcommand = true,
+    arg_required_else_help = true,
+    max_term_width = 100,
+    after_help = "Start a vault on this machine:\n  alter serve\n\nThen, in another terminal:\n  alter app create demo\n\n`alter help exit-codes` lists what scripts can rely on."
+)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+    /// Flags that every command takes.
+    #[command(flatten)]
+    pub global: Global,
+}
+
+/// Flags that every command takes.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Everywhere")]
+pub struct Global {
+    /// One JSON object per line instead of tables; errors as JSON on stderr
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Never ask a question; fail instead
+    #[arg(long, global = true)]
+    pub no_input: bool,
+    /// Show the whole chain of an error
+    #[arg(long, short = 'v', global = true)]
+    pub verbose: bool,
+    /// The vault's URL
+    #[arg(long, global = true, value_name = "URL", env = "ALTER_BASE_URL", hide_env_values = true)]
+    pub vault: Option<String>,
+    /// The vault's data folder on this machine [default: ~/.local/share/alter]
+    #[arg(long, global = true, value_name = "DIR")]
+    pub data_dir: Option<std::path::PathBuf>,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run the vault
+    Serve(serve::ServeArgs),
+    /// Make a data folder without starting the vault
+    Init(init::InitArgs),
+    /// Applications: the tenants of the vault
+    #[command(subcommand)]
+    App(app::AppCommand),
+    /// Managed secrets: credentials of providers, bound to hosts
+    #[command(subcommand)]
+    Secret(secret::SecretCommand),
+    /// Grants: permissions to use a secret
+    #[command(subcommand)]
+    Grant(grant::GrantCommand),
+    /// API keys of applications, and operator keys
+    #[command(subcommand)]
+    Key(key::KeyCommand),
+    /// Make an HTTP call through a grant, like curl
+    Request(request::RequestArgs),
+    /// The audit trail: read it, verify it
+    #[command(subcommand)]
+    Audit(audit::AuditCommand),
+    /// Settings and where they come from
+    #[command(subcommand)]
+    Config(config::ConfigCommand),
+    /// Show the version
+    Version,
+    /// Explain a command, or `exit-codes`
+    Help {
+        /// A command such as `grant` or `grant create`, or `exit-codes`
+        topic: Vec<String>,
+    },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_grammar_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_command_says_what_it_is_for() {
+        fn check(command: &clap::Command) {
+            assert!(command.get_about().is_some_and(|about| !about.to_string().contains('\n')), "{}", command.get_name());
+            command.get_subcommands().for_each(check);
+        }
+        Cli::command().get_subcommands().for_each(check);
+    }
+}

@@ -1,0 +1,40 @@
+//! `alter config`
+
+use clap::Subcommand;
+use serde_json::{Value, json};
+
+use super::context::Context;
+use crate::failure::Outcome;
+use crate::output::{Column, member};
+
+/// Verbs of `alter config`.
+#[derive(Debug, Subcommand)]
+#[command(subcommand_required = true, arg_required_else_help = true, after_help = "Example:\n  alter config show")]
+pub enum ConfigCommand {
+    /// Show every setting, its value and where it comes from
+    #[command(after_help = "Example:\n  alter config show")]
+    Show,
+}
+
+const COLUMNS: &[Column] = &[
+    Column::new("SETTING", |setting| member(setting, "name")),
+    Column::new("VALUE", |setting| member(setting, "value")),
+    Column::new("FROM", |setting| member(setting, "source")),
+];
+
+/// Runs a verb.
+pub fn run(command: &ConfigCommand, context: &Context) -> Outcome {
+    let ConfigCommand::Show = command;
+    let config = context.config()?;
+    let setting =
+        |name: &str, value: Value, source: &dyn std::fmt::Display| json!({ "name": name, "value": value, "source": source.to_string() });
+    let records = [
+        setting("data", json!(config.data.value), &config.data.source),
+        setting("address", json!(config.address.value.to_string()), &config.address.source),
+        setting("public_url", json!(config.public_url.value), &config.public_url.source),
+        setting("insecure_bind", json!(config.insecure_bind.value), &config.insecure_bind.source),
+        setting("vault", json!(context.vault_url()?), &context.vault_source()),
+    ];
+    context.output.list(&records, COLUMNS, "");
+    Ok(())
+}

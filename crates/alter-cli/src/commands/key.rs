@@ -1,0 +1,178 @@
+//! `alter key`
+
+use alter_server::model::OperatorRole;
+use alter_server::setup;
+use alter_server::store::sqlite::Access;
+use clap::{Args, Subcommand, ValueEnum};
+use serde_json::{Value, json};
+
+use super::context::{AppFlag, Context, encode};
+use crate::admin::AdminClient;
+use crate::failure::{Exit, Failure, Outcome};
+use crate::input::span;
+use crate::output::{Column, member};
+
+/// Verbs of `alter key`.
+#[derive(Debug, Subcommand)]
+#[command(subcommand_required = true, arg_required_else_help = true, after_help = "Example:\n  alter key create --app demo")]
+pub enum KeyCommand {
+    /// Make a key and show it once
+    #[command(
+        after_help = "Examples:\n  alter key create --app demo --name worker --expires-in 90d\n  alter key create --operator ada --role auditor\n  alter key create --operator rescue --offline   (every operator key is lost; the vault must be stopped)"
+    )]
+    Create(CreateArgs),
+    /// List the keys of an application, or the operators
+    #[command(after_help = "Example:\n  alter key list --app demo")]
+    List {
+        /// List operators instead
+        #[arg(long, conflicts_with = "app")]
+        operator: bool,
+        #[command(flatten)]
+        app: AppFlag,
+    },
+    /// Refuse a key from now on, for ever
+    #[command(after_help = "Examples:\n  alter key revoke 8b0f9a52-3f51-4a7e-9c1d-0d6a5e7c1b2f\n  alter key revoke ada --operator")]
+    Revoke {
+        /// The key's id; with --operator the operator's name or id
+        key: String,
+        /// It is an operator's
+        #[arg(long, conflicts_with = "app")]
+        operator: bool,
+        #[command(flatten)]
+        app: AppFlag,
+        /// Do not ask
+        #[arg(long, short = 'y')]
+        yes: bool,
+    },
+}
+
+/// Arguments of `alter key create`.
+#[derive(Debug, Args)]
+pub struct CreateArgs {
+    #[command(flatten)]
+    app: AppFlag,
+    /// A name for people
+    #[arg(long, value_name = "TEXT", conflicts_with = "operator")]
+    name: Option<String>,
+    /// What it may do; give it several times [default: tokens:retrieve]
+    #[arg(long = "scope", value_name = "SCOPE", conflicts_with = "operator")]
+    scopes: Vec<String>,
+    /// When it ends: 12h, 7d, 4w [default: never]
+    #[arg(long, value_name = "SPAN", value_parser = span, conflicts_with = "operator")]
+    expires_in: Option<u64>,
+    /// Make an operator of this name instead
+    #[arg(long, value_name = "NAME", conflicts_with = "app")]
+    operator: Option<String>,
+    /// What the operator may do
+    #[arg(long, value_enum, default_value_t = Role::Admin, requires = "operator")]
+    role: Role,
+    /// Make the operator in the data folder itself, without a running vault
+    #[arg(long, requires = "operator")]
+    offline: bool,
+}
+
+/// [`OperatorRole`] as an argument.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Role {
+    /// Everything
+    Admin,
+    /// Decides approvals, reads the rest
+    Approver,
+    /// Reads only
+    Auditor,
+}
+
+impl From<Role> for OperatorRole {
+    fn from(role: Role) -> Self {
+        match role {
+            Role::Admin => Self::Admin,
+            Role::Approver => Self::Approver,
+            Role::Auditor => Self::Auditor,
+        }
+    }
+}
+
+const KEY_COLUMNS: &[Column] = &[
+    Column::new("ID", |key| member(key, "id")),
+    Column::new("NAME", |key| member(key, "name")),
+    Column::new("PREFIX", |key| member(key, "key_prefix")),
+    Column::new("STATUS", |key| member(key, "status")),
+    Column::new("SCOPES", |key| member(key, "scopes")),
+    Column::new("EXPIRES", |key| member(key, "expires_at")),
+    Column::new("LAST USED", |key| member(key, "last_used_at")),
+];
+
+const OPERATOR_COLUMNS: &[Column] = &[
+    Column::new("NAME", |operator| member(operator, "name")),
+    Column::new("ROLE", |operator| member(operator, "role")),
+    Column::new("PREFIX", |operator| member(operator, "key_prefix")),
+    Column::new("STATUS", |operator| member(operator, "status")),
+    Column::new("CREATED", |operator| member(operator, "created_at")),
+    Column::new("ID", |operator| member(operator, "id")),
+];
+
+/// Runs a verb.
+pub async fn run(command: KeyCommand, context: &Context) -> Outcome {
+    match command {
+        KeyCommand::Create(CreateArgs { operator: Some(name), role, offline: true, .. }) => rescue(&name, role.into(), context).await,
+        KeyCommand::Create(arguments) => create(arguments, &context.admin()?, context).await,
+        KeyCommand::List { operator: true, .. } => {
+            let operators = context.admin()?.list("/admin/v1/operators").await?;
+            context.output.list(&operators, OPERATOR_COLUMNS, "No operators.");
+            Ok(())
+        }
+        KeyCommand::List { app, .. } => {
+            let admin = context.admin()?;
+            let keys = admin.list(&format!("{}/keys", context.app_path(&admin, &app).await?)).await?;
+            context.output.list(&keys, KEY_COLUMNS, "No keys yet. Make one: alter key create");
+            Ok(())
+        }
+        KeyCommand::Revoke { key, operator, app, yes } => {
+            let admin = context.admin()?;
+            let what = format!(
+                "Requests with {} {key} will be refused from now on; it cannot be brought back.",
+                if operator { "the key of operator" } else { "key" }
+            );
+            let path = if operator { "/admin/v1/operators".to_owned() } else { format!("{}/keys", context.app_path(&admin, &app).await?) };
+            context.confirm(yes, &what)?;
+            context.output.record(&admin.post(&format!("{path}/{}/revoke", encode(&key)), &json!({})).await?);
+            Ok(())
+        }
+    }
+}
+
+async fn create(arguments: CreateArgs, admin: &AdminClient, context: &Context) -> Outcome {
+    let (path, wanted, shown_as) = match arguments.operator {
+        Some(name) => {
+            let role: OperatorRole = arguments.role.into();
+            ("/admin/v1/operators".to_owned(), json!({ "name": name, "role": role }), "ALTER_OPERATOR_KEY")
+        }
+        None => {
+            let scopes = (!arguments.scopes.is_empty()).then_some(arguments.scopes);
+            let wanted = json!({ "name": arguments.name.unwrap_or_default(), "scopes": scopes, "expires_in": arguments.expires_in });
+            (format!("{}/keys", context.app_path(admin, &arguments.app).await?), wanted, "ALTER_API_KEY")
+        }
+    };
+    let made = admin.post(&path, &wanted).await?;
+    show_once(&made, shown_as, context);
+    Ok(())
+}
+
+/// The way back in when every operator key is lost: whoever may write to the data folder of a stopped vault may do it.
+async fn rescue(name: &str, role: OperatorRole, context: &Context) -> Outcome {
+    let opened = setup::open(&context.config()?.data.value, Access::Write)?;
+    let (operator, key) = setup::add_operator(&opened, name, role).await?;
+    opened
+        .store
+        .close()
+        .await
+        .map_err(|error| Failure::new(Exit::Storage, error.code(), "the store did not close cleanly").caused_by(error))?;
+    let made = json!({ "id": operator.id, "name": operator.name, "role": operator.role, "operator_key": key.expose() });
+    show_once(&made, "ALTER_OPERATOR_KEY", context);
+    Ok(())
+}
+
+fn show_once(made: &Value, variable: &str, context: &Context) {
+    context.output.record(made);
+    context.output.hint(&format!("Store the key now, it is not shown again. Programs read it from {variable}."));
+}

@@ -1,0 +1,13 @@
+//! One file per noun. Each declares its arguments and runs them.
+
+pub mod app;
+pub mod audit;
+pub mod config;
+pub mod context;
+pub mod grant;
+pub mod help;
+pub mod init;
+pub mod key;
+pub mod request;
+pub mod secret;
+pub mod serve;

@@ -1,0 +1,140 @@
+//! `alter serve`
+
+use std::sync::Arc;
+
+use alter_server::config::{Config, Flags};
+use alter_server::serve::{Server, listen};
+use alter_server::setup::{self, CREDENTIAL_FILE, Opened};
+use clap::Args;
+use serde_json::json;
+use tracing_subscriber::EnvFilter;
+
+use super::context::Context;
+use crate::failure::{Exit, Failure, Outcome};
+use crate::output::{line, notice};
+
+/// Arguments of `alter serve`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Example:\n  alter serve --data-dir ./vault --address 127.0.0.1:7117\n\nThe master key comes from ALTER_MASTER_KEY or ALTER_MASTER_KEY_FILE (base64 of 32 bytes), else from\na file in the data folder that the first start makes. ALTER_LOG sets how much is logged (default: warn)."
+)]
+pub struct ServeArgs {
+    /// Where to listen; port 0 takes a free one [default: 127.0.0.1:7117]
+    #[arg(long, value_name = "IP:PORT")]
+    address: Option<String>,
+    /// The URL that clients use, if it has a name of its own
+    #[arg(long, value_name = "URL")]
+    public_url: Option<String>,
+    /// Accept an address beyond loopback although the vault speaks clear text
+    #[arg(long)]
+    insecure_bind: bool,
+}
+
+/// Runs the vault until it is told to stop.
+pub async fn run(arguments: ServeArgs, context: &Context) -> Outcome {
+    start_log()?;
+    let flags = Flags {
+        data: context.global.data_dir.clone(),
+        address: arguments.address,
+        public_url: arguments.public_url,
+        insecure_bind: arguments.insecure_bind,
+    };
+    let config = Config::load(&flags, |name| std::env::var(name).ok())?;
+    let stop = stop_signal()?;
+    let listener = listen(&config).await?;
+    let opened = setup::open_or_create(&config.data.value).await?;
+    let started = Started::of(&opened, &config);
+    let server = Server::new(listener, opened, &config)?;
+    started.announce(&server, context);
+    server.run(stop).await?;
+    context.output.hint("Stopped.");
+    Ok(())
+}
+
+/// What the start banner says.
+struct Started {
+    data: std::path::PathBuf,
+    key_origin: String,
+    created: bool,
+    new_operator_key: Option<alter_core::secret::Secret>,
+    public_url: Option<String>,
+}
+
+impl Started {
+    fn of(opened: &Opened, config: &Config) -> Self {
+        Self {
+            data: config.data.value.clone(),
+            key_origin: opened.key_origin.to_string(),
+            created: opened.created,
+            new_operator_key: opened.new_operator_key.clone(),
+            public_url: config.public_url.value.clone(),
+        }
+    }
+
+    /// The banner on stderr, at most ten lines; with `--json` one record on stdout, without the operator key, which stands in its file.
+    fn announce(&self, server: &Server, context: &Context) {
+        let url = format!("http://{}", server.address());
+        let credential = self.data.join(CREDENTIAL_FILE);
+        if context.output.is_json() {
+            return line(json!({
+                "event": "ready",
+                "url": url,
+                "address": server.address().to_string(),
+                "data": self.data,
+                "operator_key_file": credential,
+                "created": self.created,
+                "version": env!("CARGO_PKG_VERSION"),
+            }));
+        }
+        notice(format_args!("alter {}", env!("CARGO_PKG_VERSION")));
+        notice(format_args!("  data        {}{}", self.data.display(), if self.created { " (new)" } else { "" }));
+        notice(format_args!("  store       SQLite"));
+        notice(format_args!("  master key  {}", self.key_origin));
+        notice(format_args!("  address     {url} (clear text; TLS is not built in yet)"));
+        if let Some(public) = &self.public_url {
+            notice(format_args!("  public URL  {public}"));
+        }
+        if let Some(key) = &self.new_operator_key {
+            notice(format_args!("  operator    {}  (kept in {}; it is not shown again)", key.expose(), credential.display()));
+        }
+        notice("Next, in another terminal: alter app create demo   ·   Ctrl-C stops the vault");
+    }
+}
+
+/// Resolves at the first Ctrl-C or SIGTERM. Set up before anything is opened, so that no signal is lost.
+fn stop_signal() -> Result<impl Future<Output = ()>, Failure> {
+    let failed = |error: std::io::Error| Failure::new(Exit::Failed, "signals", "the program cannot listen for signals").caused_by(error);
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
+        let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
+        Ok(async move {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+        })
+    }
+    #[cfg(not(unix))]
+    {
+        let mut interrupt = tokio::signal::windows::ctrl_c().map_err(failed)?;
+        Ok(async move {
+            interrupt.recv().await;
+        })
+    }
+}
+
+/// The log on stderr. `ALTER_LOG` takes the directives of `tracing-subscriber`, such as `info` or `alter_server=debug`.
+fn start_log() -> Result<(), Failure> {
+    let directives = std::env::var("ALTER_LOG").ok().filter(|text| !text.is_empty());
+    let filter = EnvFilter::try_new(directives.as_deref().unwrap_or("warn"));
+    let filter = filter.map_err(|error| {
+        Failure::new(Exit::Usage, "config_invalid", "ALTER_LOG cannot be used")
+            .caused_by(error)
+            .help("set it to error, warn, info or debug")
+    })?;
+    let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(false).finish();
+    tracing::dispatcher::set_global_default(tracing::Dispatch::from(Arc::new(subscriber)))
+        .map_err(|error| Failure::new(Exit::Failed, "log", "the log cannot be started").caused_by(error))
+}

@@ -1,0 +1,43 @@
+//! Who may use the admin plane.
+
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use http::{HeaderMap, header};
+
+use crate::api::Vault;
+use crate::api::refusal::Refusal;
+use crate::api::token::unreadable;
+use crate::model::Operator;
+use crate::operator::OPERATOR_KEY_PREFIX;
+
+/// Middleware: finds the operator and leaves it in the request's extensions.
+pub async fn require_operator(State(vault): State<Arc<Vault>>, mut request: Request, next: Next) -> Response {
+    match judge(&vault, request.headers()).await {
+        Ok(operator) => {
+            request.extensions_mut().insert(Arc::new(operator));
+            next.run(request).await
+        }
+        Err(refusal) => refusal.into_response(),
+    }
+}
+
+async fn judge(vault: &Vault, headers: &HeaderMap) -> Result<Operator, Refusal> {
+    let key = headers
+        .get(header::AUTHORIZATION)
+        .and_then(|value| value.to_str().ok())
+        .and_then(|value| value.strip_prefix("Bearer "))
+        .filter(|key| key.starts_with(OPERATOR_KEY_PREFIX))
+        .ok_or_else(unknown_key)?;
+    let found = vault.store.operator_by_digest(vault.keys.digest(key)).await.map_err(|error| unreadable(&error))?;
+    found.filter(|operator| operator.revoked_at.is_none()).ok_or_else(unknown_key)
+}
+
+fn unknown_key() -> Refusal {
+    Refusal::unauthorized("operator_key_invalid", "The operator key is missing, unknown to this vault, or revoked.").with(
+        "help",
+        "set ALTER_OPERATOR_KEY to a key of this vault, or name its data folder with --data-dir; `alter key create --operator NAME` makes a new key",
+    )
+}

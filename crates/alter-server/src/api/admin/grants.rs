@@ -1,0 +1,133 @@
+//! Grants of an application.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use axum::Json;
+use axum::body::Body;
+use axum::extract::{Path, Query, State};
+use http::StatusCode;
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::change::{Author, commit};
+use super::read::{self, PageQuery, not_found};
+use super::{secrets, shape};
+use crate::api::Vault;
+use crate::api::refusal::Refusal;
+use crate::api::token::unreadable;
+use crate::audit::ChainId;
+use crate::model::{App, Grant, GrantFilter, GrantId, GrantStatus, ManagedSecret, Principal, SecretId};
+use crate::store::{Effect, Lookup};
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NewGrant {
+    /// Slug or id of the secret.
+    secret: String,
+    #[serde(default)]
+    label: Option<String>,
+    /// Seconds.
+    #[serde(default)]
+    expires_in: Option<u64>,
+}
+
+/// `?provider_id=SLUG`, next to the page's parameters.
+#[derive(Deserialize)]
+pub struct GrantQuery {
+    provider_id: Option<String>,
+}
+
+/// `GET /apps/{app}/grants`
+pub async fn list(
+    State(vault): State<Arc<Vault>>,
+    Path(app): Path<String>,
+    Query(query): Query<PageQuery>,
+    Query(only): Query<GrantQuery>,
+) -> Result<Json<Value>, Refusal> {
+    let (app, page) = (read::app(&vault, &app).await?, query.page(GrantId::parse)?);
+    let mut filter = GrantFilter::default();
+    if let Some(slug) = only.provider_id {
+        filter.secret = Some(secrets::find(&vault, &app, &slug).await?.id);
+    }
+    let grants = vault.store.grants(app.id, filter, page).await.map_err(|error| unreadable(&error))?;
+    let mut known: HashMap<SecretId, Option<ManagedSecret>> = HashMap::new();
+    let mut items = Vec::with_capacity(grants.len());
+    for grant in &grants {
+        if !known.contains_key(&grant.secret) {
+            known.insert(grant.secret, secret_of(&vault, &app, grant).await?);
+        }
+        items.push(shape::grant(grant, known.get(&grant.secret).and_then(Option::as_ref), vault.clock.now()));
+    }
+    Ok(Json(shape::page(items, page.limit.get(), "grant_id")))
+}
+
+/// `GET /apps/{app}/grants/{grant}`
+pub async fn show(State(vault): State<Arc<Vault>>, Path((app, named)): Path<(String, String)>) -> Result<Json<Value>, Refusal> {
+    let app = read::app(&vault, &app).await?;
+    shown(&vault, &app, &named).await
+}
+
+/// `POST /apps/{app}/grants`: a system grant, the app's own.
+pub async fn create(
+    State(vault): State<Arc<Vault>>,
+    Path(app): Path<String>,
+    author: Author,
+    body: Body,
+) -> Result<(StatusCode, Json<Value>), Refusal> {
+    let wanted: NewGrant = read::json(body).await?;
+    if let Some(label) = &wanted.label {
+        read::check_label("label", label)?;
+    }
+    let app = read::app(&vault, &app).await?;
+    let secret = secrets::find(&vault, &app, &wanted.secret).await?;
+    let now = vault.clock.now();
+    let grant = Grant {
+        id: GrantId::random(),
+        app: app.id,
+        secret: secret.id,
+        principal: Principal::System,
+        label: wanted.label.filter(|label| !label.is_empty()),
+        parent: None,
+        status: GrantStatus::Active,
+        created_at: now,
+        expires_at: read::expiry(wanted.expires_in, now)?,
+        revoked_at: None,
+        last_used_at: None,
+        scope_mismatch: None,
+    };
+    let row = author.row(ChainId::App(app.id), "grant.create").grant(grant.id).provider(&secret.slug);
+    commit(&vault, row, vec![Effect::CreateGrant(Box::new(grant.clone()))]).await?;
+    Ok((StatusCode::CREATED, Json(shape::grant(&grant, Some(&secret), now))))
+}
+
+/// `POST /apps/{app}/grants/{grant}/revoke`: doing it again changes nothing.
+pub async fn revoke(
+    State(vault): State<Arc<Vault>>,
+    Path((app, named)): Path<(String, String)>,
+    author: Author,
+) -> Result<Json<Value>, Refusal> {
+    let app = read::app(&vault, &app).await?;
+    let grant = find(&vault, &app, &named).await?;
+    if grant.status != GrantStatus::Revoked {
+        let row = author.row(ChainId::App(app.id), "grant.revoke").grant(grant.id);
+        commit(&vault, row, vec![Effect::RevokeGrant { app: app.id, grant: grant.id }]).await?;
+    }
+    shown(&vault, &app, &named).await
+}
+
+async fn shown(vault: &Vault, app: &App, named: &str) -> Result<Json<Value>, Refusal> {
+    let grant = find(vault, app, named).await?;
+    let secret = secret_of(vault, app, &grant).await?;
+    Ok(Json(shape::grant(&grant, secret.as_ref(), vault.clock.now())))
+}
+
+async fn find(vault: &Vault, app: &App, named: &str) -> Result<Grant, Refusal> {
+    let missing = || not_found("grant", named, "alter grant list");
+    let id = GrantId::parse(named).ok_or_else(missing)?;
+    vault.store.grant(app.id, id).await.map_err(|error| unreadable(&error))?.found().ok_or_else(missing)
+}
+
+async fn secret_of(vault: &Vault, app: &App, grant: &Grant) -> Result<Option<ManagedSecret>, Refusal> {
+    vault.store.secret(app.id, grant.secret).await.map(Lookup::found).map_err(|error| unreadable(&error))
+}

@@ -1,0 +1,49 @@
+//! The admin plane, `/admin/v1`: what the command line (and later the console) asks of a running vault.
+//!
+//! Every request carries an operator key as a bearer token. Reading needs any role, changing needs `admin`. Every change is a commit with its
+//! audit row, as on the wire protocol.
+
+mod access;
+mod apps;
+mod audit;
+mod change;
+mod grants;
+mod keys;
+mod operators;
+mod read;
+mod secrets;
+mod shape;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::middleware;
+use axum::routing::{get, post};
+
+use super::Vault;
+pub use shape::report as audit_report;
+
+/// All admin routes.
+pub fn router(vault: Arc<Vault>) -> Router<Arc<Vault>> {
+    let keys = Router::new().route("/", get(keys::list).post(keys::create)).route("/{key}/revoke", post(keys::revoke));
+    let secrets = Router::new()
+        .route("/", get(secrets::list).post(secrets::create))
+        .route("/{secret}", get(secrets::show).patch(secrets::update).delete(secrets::delete));
+    let grants = Router::new()
+        .route("/", get(grants::list).post(grants::create))
+        .route("/{grant}", get(grants::show))
+        .route("/{grant}/revoke", post(grants::revoke));
+    Router::new()
+        .route("/whoami", get(operators::whoami))
+        .route("/operators", get(operators::list).post(operators::create))
+        .route("/operators/{operator}/revoke", post(operators::revoke))
+        .route("/apps", get(apps::list).post(apps::create))
+        .route("/apps/{app}", get(apps::show))
+        .nest("/apps/{app}/keys", keys)
+        .nest("/apps/{app}/secrets", secrets)
+        .nest("/apps/{app}/grants", grants)
+        .route("/audit", get(audit::tail))
+        .route("/audit/heads", get(audit::heads))
+        .route("/audit/verify", post(audit::verify))
+        .layer(middleware::from_fn_with_state(vault, access::require_operator))
+}

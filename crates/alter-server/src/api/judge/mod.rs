@@ -1,0 +1,7 @@
+//! The rules of judgement that need no store: each file judges one thing and says why it refuses.
+//!
+//! [`pipeline`](super::pipeline) calls them in the vault's order: scopes and constraints, then destination, then request rule.
+
+pub mod destination;
+pub mod reach;
+pub mod request_rule;

@@ -1,0 +1,103 @@
+//! The vault's HTTP API: the wire protocol under `/sdk`, the admin plane under `/admin/v1`, health under `/healthz` and `/readyz`.
+//!
+//! [`router`] is the table of contents.
+
+mod admin;
+mod body;
+mod health;
+mod host;
+mod identity;
+mod injection;
+mod judge;
+mod pipeline;
+mod refusal;
+mod reports;
+mod request_id;
+mod signed;
+mod token;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{Path, Request, State};
+use axum::middleware;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use http::StatusCode;
+
+use crate::audit::AuditKey;
+use crate::clock::Clock;
+use crate::crypto::VaultKeys;
+use crate::store::Store;
+
+pub use host::HostPolicy;
+pub use judge::reach::KNOWN_SCOPES;
+pub use pipeline::COMMIT_DEADLINE;
+use refusal::Refusal;
+
+/// A running vault: what every request needs. It holds no state of its own, so that several processes on one store behave as one vault.
+#[derive(Debug)]
+pub struct Vault {
+    /// Where everything is kept.
+    pub store: Arc<dyn Store>,
+    /// What recognises keys and opens credentials.
+    pub keys: VaultKeys,
+    /// What verifies the audit trail.
+    pub audit: AuditKey,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// The names under which the vault may be called.
+    pub hosts: HostPolicy,
+}
+
+/// All routes.
+pub fn router(vault: Arc<Vault>) -> Router {
+    let wire = Router::new()
+        .route("/sdk/token", post(retrieve_token))
+        .route("/sdk/oauth/audit/api-call", post(report_call))
+        .route("/sdk/grants/{grant_id}/report-scope-mismatch", post(report_scope_mismatch));
+    let health = Router::new().route("/healthz", get(health::process)).route("/readyz", get(health::ready));
+    Router::new()
+        .merge(wire)
+        .merge(health)
+        .nest("/admin/v1", admin::router(Arc::clone(&vault)))
+        .fallback(unknown_path)
+        .method_not_allowed_fallback(wrong_method)
+        .layer(middleware::from_fn_with_state(Arc::clone(&vault), host::check))
+        .layer(middleware::from_fn(request_id::assign))
+        .with_state(vault)
+}
+
+/// A verification report in the shape that `/admin/v1/audit/verify` answers, for verifying without a running vault.
+pub fn audit_report(report: &crate::audit::Report) -> serde_json::Value {
+    admin::audit_report(report)
+}
+
+async fn retrieve_token(State(vault): State<Arc<Vault>>, request: Request) -> Response {
+    signed(&vault, token::RetrieveToken, request).await
+}
+
+async fn report_call(State(vault): State<Arc<Vault>>, request: Request) -> Response {
+    signed(&vault, reports::ReportCall, request).await
+}
+
+async fn report_scope_mismatch(State(vault): State<Arc<Vault>>, Path(grant): Path<String>, request: Request) -> Response {
+    signed(&vault, reports::ReportScopeMismatch { grant }, request).await
+}
+
+/// Reads the body as raw bytes, since those are what was signed, and hands over to the pipeline.
+async fn signed<C: pipeline::Call>(vault: &Vault, call: C, request: Request) -> Response {
+    let (parts, body) = request.into_parts();
+    match body::read(body).await {
+        Ok(body) => pipeline::run(vault, call, &parts, &body).await,
+        Err(refusal) => refusal.into_response(),
+    }
+}
+
+async fn unknown_path() -> Refusal {
+    Refusal::new(StatusCode::NOT_FOUND, "not_found", "The vault has no such path.")
+}
+
+async fn wrong_method() -> Refusal {
+    Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "This path does not take this method.")
+}

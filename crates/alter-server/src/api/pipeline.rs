@@ -1,0 +1,259 @@
+//! The order of judgement of every signed request, in one place.
+//!
+//! ```text
+//! key digest → clock → body hash → signature → identity → key scopes ∩ signed constraints → the call's own rules → commit → answer
+//! ```
+//!
+//! What later versions add (source address, principals, policies, limits, approvals) takes its place in [`judge`]. Three rules hold for all:
+//!
+//! * Until the key's digest is known there is nobody to account to: an unknown key is refused and logged, without an audit row.
+//! * From then on every outcome is one [`Store::commit`](crate::store::Store::commit): the row, the nonce once the signature has proven it,
+//!   and the effects. The answer, which may hold a credential, leaves only after that commit has succeeded.
+//! * The client is told what the refusal says; the real reason stands in the row.
+
+use std::time::{Duration, Instant};
+
+use alter_core::key::is_valid_key;
+use alter_core::signing::headers;
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use http::request::Parts;
+use http::{HeaderName, HeaderValue, StatusCode};
+use serde_json::Value;
+
+use super::Vault;
+use super::identity::Identity;
+use super::judge::reach::Reach;
+use super::judge::request_rule::RequestRule;
+use super::refusal::Refusal;
+use super::request_id::RequestId;
+use super::signed::SignedHeaders;
+use crate::audit::{AuditEntry, ChainId, Outcome};
+use crate::model::{Actor, ActorId, ApiKey, KeyStatus};
+use crate::store::{Commit, CommitError, Declined, Effect, Entity, Nonce};
+
+/// How long a commit may take before the request is refused.
+pub const COMMIT_DEADLINE: Duration = Duration::from_secs(5);
+/// What a client is asked to wait after `audit_unavailable`.
+const RETRY_AFTER_SECONDS: u32 = 1;
+/// How often a call is judged again because its secret changed between judgement and commit.
+const MOST_JUDGEMENTS: usize = 3;
+
+const KEY_DEPRECATED: HeaderName = HeaderName::from_static("x-alter-key-deprecated");
+const ACTOR_ID: HeaderName = HeaderName::from_static(headers::ACTOR_ID);
+
+/// A request whose sender is proven, with what it may do.
+pub struct Admitted<'a> {
+    /// The key that signed it.
+    pub key: &'a ApiKey,
+    /// What it may do.
+    pub reach: Reach,
+    /// The deny rule that it carries, if any.
+    pub rule: Option<RequestRule>,
+    /// Its body.
+    pub body: &'a [u8],
+}
+
+/// What a call wants to happen: the changes, and the answer once they are durable.
+pub struct Verdict {
+    /// Changes that go into the commit.
+    pub effects: Vec<Effect>,
+    /// The answer that the commit releases.
+    pub answer: Answer,
+}
+
+/// An answer of a signed call.
+pub enum Answer {
+    /// 200 with JSON.
+    Json(Value),
+    /// 204.
+    Empty,
+}
+
+/// One signed endpoint: its name in the audit and its own rules.
+pub trait Call: Sync {
+    /// `noun.verb`, as the audit names it.
+    const ACTION: &'static str;
+    /// What the row says when the call passes: [`Outcome::Intent`] if something is released, else [`Outcome::Done`].
+    const OUTCOME: Outcome;
+
+    /// Judges the call. Whatever is learned for the audit goes into `row` at once, so that a refusal has it as well.
+    fn judge(&self, vault: &Vault, request: &Admitted<'_>, row: &mut AuditEntry) -> impl Future<Output = Result<Verdict, Refusal>> + Send;
+}
+
+/// Takes one signed request through the whole order of judgement.
+pub async fn run<C: Call>(vault: &Vault, call: C, parts: &Parts, body: &Bytes) -> Response {
+    let (key, signed) = match recognise(vault, parts).await {
+        Ok(recognised) => recognised,
+        Err(refusal) => return refusal.into_response(),
+    };
+    let mut attempt = Attempt { vault, key: &key, row: draft::<C>(&key, parts), nonce: None, actor: None };
+    let outcome = attempt.settle(&call, &signed, parts, body).await;
+    let mut response = match outcome {
+        Ok(Answer::Json(json)) => (StatusCode::OK, [("content-type", "application/json")], json.to_string()).into_response(),
+        Ok(Answer::Empty) => StatusCode::NO_CONTENT.into_response(),
+        Err(refusal) => refusal.into_response(),
+    };
+    if key.status == KeyStatus::Deprecated {
+        response.headers_mut().insert(KEY_DEPRECATED, HeaderValue::from_static("true"));
+    }
+    if let Some(value) = attempt.actor.and_then(|actor| HeaderValue::from_str(&actor.id.to_string()).ok()) {
+        response.headers_mut().insert(ACTOR_ID, value);
+    }
+    response
+}
+
+/// Finds the key's record. Its state is judged later, where the refusal can be recorded.
+async fn recognise<'a>(vault: &Vault, parts: &'a Parts) -> Result<(ApiKey, SignedHeaders<'a>), Refusal> {
+    let signed = SignedHeaders::read(parts)?;
+    let unknown = || {
+        tracing::info!(request_id = RequestId::of(parts), "refused: unknown API key");
+        Refusal::unauthorized("invalid_key", "The API key is missing, mistyped or unknown to this vault.")
+    };
+    if !is_valid_key(signed.api_key) {
+        return Err(unknown());
+    }
+    let digest = vault.keys.digest(signed.api_key);
+    let key = vault.store.key_by_digest(digest).await.map_err(|error| vault.store_refusal(&error, parts))?;
+    key.map(|key| (key, signed)).ok_or_else(unknown)
+}
+
+fn draft<C: Call>(key: &ApiKey, parts: &Parts) -> AuditEntry {
+    AuditEntry::new(ChainId::App(key.app), C::ACTION, C::OUTCOME).key(key.id).request_id(RequestId::of(parts))
+}
+
+/// One request of a known key on its way through judgement and commit.
+struct Attempt<'a> {
+    vault: &'a Vault,
+    key: &'a ApiKey,
+    row: AuditEntry,
+    nonce: Option<Nonce>,
+    actor: Option<Actor>,
+}
+
+impl Attempt<'_> {
+    /// Judges and commits. A secret that changed in between is judged anew; the nonce is spent by the first commit.
+    async fn settle<C: Call>(&mut self, call: &C, signed: &SignedHeaders<'_>, parts: &Parts, body: &Bytes) -> Result<Answer, Refusal> {
+        let proven = self.prove(signed, parts, body);
+        for _ in 0..MOST_JUDGEMENTS {
+            let judged = match &proven {
+                Ok(()) => self.judge(call, signed, body).await,
+                Err(refusal) => Err(refusal.clone()),
+            };
+            match self.commit(judged, parts).await {
+                Err(Interrupted::SecretChanged) => {}
+                Err(Interrupted::Refused(refusal)) => return Err(refusal),
+                Ok(answer) => return Ok(answer),
+            }
+        }
+        Err(Refusal::new(StatusCode::CONFLICT, "secret_changed", "The secret was changed while this call was judged. Try again."))
+    }
+
+    /// Key state, clock, body hash, signature and identity. From the signature on the nonce counts.
+    fn prove(&mut self, signed: &SignedHeaders<'_>, parts: &Parts, body: &[u8]) -> Result<(), Refusal> {
+        let now = self.vault.clock.now();
+        if self.key.status == KeyStatus::Revoked {
+            return Err(key_revoked());
+        }
+        if self.key.expires_at.is_some_and(|end| end <= now) {
+            return Err(key_expired());
+        }
+        signed.verify(parts, body, now.as_secs())?;
+        self.nonce = Some(Nonce { key: self.key.id, value: signed.nonce.to_owned() });
+        self.identify(&Identity::of(signed)?, now);
+        Ok(())
+    }
+
+    fn identify(&mut self, identity: &Identity<'_>, now: crate::clock::Timestamp) {
+        if let Some((caller_type, caller)) = identity.caller {
+            let id: ActorId = self.vault.keys.actor_id(self.key.app, caller_type, caller);
+            self.row = self.row.clone().caller(caller_type, caller, Some(id));
+            self.actor = Some(Actor { id, app: self.key.app, caller_type, caller: caller.to_owned(), first_seen_at: now });
+        }
+        if let Some(context) = identity.context {
+            self.row = self.row.clone().context(context);
+        }
+    }
+
+    /// Scopes and constraints, the shape of the request rule, then the call's own rules.
+    async fn judge<C: Call>(&mut self, call: &C, signed: &SignedHeaders<'_>, body: &[u8]) -> Result<Verdict, Refusal> {
+        let reach = Reach::of(&self.key.scopes, signed.scope_constraints)?;
+        let rule = RequestRule::parse(signed.request_rule)?;
+        call.judge(self.vault, &Admitted { key: self.key, reach, rule, body }, &mut self.row).await
+    }
+
+    /// Makes the outcome durable. Only its success releases the answer.
+    async fn commit(&mut self, judged: Result<Verdict, Refusal>, parts: &Parts) -> Result<Answer, Interrupted> {
+        let mut commit = Commit::new(match &judged {
+            Ok(_) => self.row.clone(),
+            Err(refusal) => self.row.clone().refused(refusal.code(), Some(refusal.reason())),
+        });
+        if let Some(nonce) = self.nonce.take() {
+            commit = commit.nonce(nonce);
+        }
+        let settled = judged.map(|verdict| {
+            let register = self.actor.clone().map(Effect::RegisterActor);
+            let effects = std::iter::once(Effect::UseKey { key: self.key.id }).chain(register).chain(verdict.effects);
+            (effects.collect::<Vec<_>>(), verdict.answer)
+        });
+        let (effects, result) = match settled {
+            Ok((effects, answer)) => (effects, Ok(answer)),
+            Err(refusal) => (Vec::new(), Err(Interrupted::Refused(refusal))),
+        };
+        let commit = effects.into_iter().fold(commit, Commit::effect);
+        match self.vault.store.commit(commit, Instant::now() + COMMIT_DEADLINE).await {
+            Ok(_receipt) => result,
+            Err(CommitError::Declined(Declined::SecretChanged)) => Err(Interrupted::SecretChanged),
+            Err(CommitError::Declined(declined)) => Err(Interrupted::Refused(declined_refusal(declined))),
+            Err(CommitError::Store(error)) => Err(Interrupted::Refused(self.vault.store_refusal(&error, parts))),
+        }
+    }
+}
+
+/// Why a commit released nothing.
+enum Interrupted {
+    /// What was judged is no longer what is there.
+    SecretChanged,
+    /// The request was refused; the refusal is on record if the store could take it.
+    Refused(Refusal),
+}
+
+fn key_revoked() -> Refusal {
+    Refusal::unauthorized("key_revoked", "This API key was revoked. Use another one.")
+}
+
+fn key_expired() -> Refusal {
+    Refusal::unauthorized("key_expired", "This API key has expired. Use another one.")
+}
+
+/// What the client is told when the transaction found that the request must not be.
+fn declined_refusal(declined: Declined) -> Refusal {
+    match declined {
+        Declined::NonceReplayed => Refusal::unauthorized(
+            "nonce_replayed",
+            "This request was received before. A client signs every request with a new X-Alter-Nonce.",
+        ),
+        Declined::NoncesFull => {
+            let message = "Too many requests are within the replay window. Try again later.";
+            Refusal::new(StatusCode::TOO_MANY_REQUESTS, "rate_limit_exceeded", message).with("scope", "replay_window").retry_after(10)
+        }
+        Declined::KeyRevoked => key_revoked(),
+        Declined::KeyExpired => key_expired(),
+        Declined::GrantRevoked => super::token::grant_revoked(),
+        Declined::GrantExpired => super::token::grant_expired(),
+        Declined::SecretDeleted => super::token::grant_deleted(),
+        Declined::NotFound(Entity::Key) => {
+            Refusal::unauthorized("invalid_key", "The API key is missing, mistyped or unknown to this vault.")
+        }
+        Declined::NotFound(_) => Refusal::grant_not_found(declined.to_string()),
+        Declined::SecretChanged | Declined::Exists(_) | Declined::Final(_) => Refusal::internal(),
+    }
+}
+
+impl Vault {
+    /// What the client is told when the store cannot do its part. The store's own words go to the log.
+    pub(super) fn store_refusal(&self, error: &crate::store::StoreError, parts: &Parts) -> Refusal {
+        tracing::error!(request_id = RequestId::of(parts), code = error.code(), %error, "store unavailable");
+        Refusal::unavailable("audit_unavailable", RETRY_AFTER_SECONDS).because(error.to_string())
+    }
+}

@@ -1,0 +1,259 @@
+//! The vault's settings and where each of them came from: flag, then environment, then `alter.toml`, then default.
+//!
+//! Secrets are no settings: the master key has its own variables, see [`crate::crypto`].
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+use crate::error::{StartError, StartErrorKind};
+
+/// Where a vault listens unless told otherwise.
+pub const DEFAULT_ADDRESS: &str = "127.0.0.1:7117";
+/// The settings file inside the data folder.
+pub const CONFIG_FILE: &str = "alter.toml";
+
+/// Where a value came from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// A command-line flag, by its name.
+    Flag(&'static str),
+    /// An environment variable, by its name.
+    Environment(&'static str),
+    /// The settings file.
+    File(PathBuf),
+    /// Nothing was said.
+    Default,
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Flag(name) => f.write_str(name),
+            Self::Environment(name) => write!(f, "${name}"),
+            Self::File(path) => write!(f, "{}", path.display()),
+            Self::Default => f.write_str("default"),
+        }
+    }
+}
+
+/// One value and its source.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Setting<T> {
+    /// The value in force.
+    pub value: T,
+    /// Where it came from.
+    pub source: Source,
+}
+
+/// What the command line said; `None` where it said nothing.
+#[derive(Clone, Debug, Default)]
+pub struct Flags {
+    /// `--data-dir`
+    pub data: Option<PathBuf>,
+    /// `--address`
+    pub address: Option<String>,
+    /// `--public-url`
+    pub public_url: Option<String>,
+    /// `--insecure-bind`
+    pub insecure_bind: bool,
+}
+
+/// All settings of `alter serve`.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The folder with database, keys and settings file.
+    pub data: Setting<PathBuf>,
+    /// The address to listen on.
+    pub address: Setting<SocketAddr>,
+    /// The URL under which clients and browsers reach the vault, without a trailing slash.
+    pub public_url: Setting<Option<String>>,
+    /// Whether an address that is not loopback is accepted without TLS.
+    pub insecure_bind: Setting<bool>,
+}
+
+/// `alter.toml`. Unknown names are refused, so that a mistyped setting is not silently without effect.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ConfigFile {
+    address: Option<String>,
+    public_url: Option<String>,
+    insecure_bind: Option<bool>,
+}
+
+impl Config {
+    /// Reads all settings. `env` looks up an environment variable; empty ones count as absent.
+    ///
+    /// # Errors
+    /// [`StartErrorKind::ConfigInvalid`], naming the setting, its source and the value.
+    pub fn load(flags: &Flags, env: impl Fn(&str) -> Option<String>) -> Result<Self, StartError> {
+        let env = |name| env(name).filter(|value| !value.is_empty());
+        let data = data_folder(flags.data.clone(), &env)?;
+        let path = data.value.join(CONFIG_FILE);
+        let file = read_file(&path)?;
+        let pick = |flag: Option<String>, flag_name, variable, in_file: Option<String>| {
+            let from_flag = flag.map(|value| Setting { value, source: Source::Flag(flag_name) });
+            let from_env = || env(variable).map(|value| Setting { value, source: Source::Environment(variable) });
+            let from_file = || in_file.map(|value| Setting { value, source: Source::File(path.clone()) });
+            from_flag.or_else(from_env).or_else(from_file)
+        };
+        let address = pick(flags.address.clone(), "--address", "ALTER_ADDRESS", file.address);
+        let public_url = pick(flags.public_url.clone(), "--public-url", "ALTER_PUBLIC_URL", file.public_url);
+        let insecure_flag = flags.insecure_bind.then(|| "true".to_owned());
+        let insecure = pick(insecure_flag, "--insecure-bind", "ALTER_INSECURE_BIND", file.insecure_bind.map(|on| on.to_string()));
+        Ok(Self {
+            data,
+            address: parse_or(address, "address", DEFAULT_ADDRESS, parse_address)?,
+            public_url: match public_url {
+                Some(setting) => parse(setting, "public_url", |text| parse_public_url(text).map(Some))?,
+                None => Setting { value: None, source: Source::Default },
+            },
+            insecure_bind: parse_or(insecure, "insecure_bind", "false", |text| match text {
+                "true" | "1" => Ok(true),
+                "false" | "0" => Ok(false),
+                _ => Err("must be true or false".to_owned()),
+            })?,
+        })
+    }
+}
+
+/// The data folder: flag, `ALTER_DATA`, `$XDG_DATA_HOME/alter`, `~/.local/share/alter`.
+fn data_folder(flag: Option<PathBuf>, env: &impl Fn(&'static str) -> Option<String>) -> Result<Setting<PathBuf>, StartError> {
+    if let Some(value) = flag {
+        return Ok(Setting { value, source: Source::Flag("--data-dir") });
+    }
+    if let Some(value) = env("ALTER_DATA") {
+        return Ok(Setting { value: value.into(), source: Source::Environment("ALTER_DATA") });
+    }
+    // The XDG specification says that a relative path is to be ignored.
+    let xdg = env("XDG_DATA_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
+    let base = xdg.or_else(|| env("HOME").map(|home| Path::new(&home).join(".local/share")));
+    base.map(|base| Setting { value: base.join("alter"), source: Source::Default }).ok_or_else(|| {
+        StartError::new(StartErrorKind::ConfigInvalid, "no data folder is known: HOME and XDG_DATA_HOME are not set")
+            .help("name one with --data-dir DIR or ALTER_DATA")
+    })
+}
+
+fn read_file(path: &Path) -> Result<ConfigFile, StartError> {
+    let text = match std::fs::read_to_string(path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(ConfigFile::default()),
+        // A data "folder" that is a file is reported where the folder is made, with better words.
+        Err(error) if error.kind() == std::io::ErrorKind::NotADirectory => return Ok(ConfigFile::default()),
+        Err(error) => {
+            return Err(StartError::new(StartErrorKind::ConfigInvalid, format!("{} cannot be read", path.display()))
+                .caused_by(error)
+                .help("make it readable for the user that runs the vault, as UTF-8 text"));
+        }
+    };
+    toml::from_str(&text).map_err(|error| {
+        StartError::new(StartErrorKind::ConfigInvalid, format!("{} is not a valid settings file", path.display()))
+            .caused_by(error.message())
+            .help("known settings: address, public_url, insecure_bind")
+    })
+}
+
+fn parse_or<T>(
+    setting: Option<Setting<String>>,
+    name: &str,
+    default: &str,
+    read: impl Fn(&str) -> Result<T, String>,
+) -> Result<Setting<T>, StartError> {
+    parse(setting.unwrap_or_else(|| Setting { value: default.to_owned(), source: Source::Default }), name, read)
+}
+
+fn parse<T>(setting: Setting<String>, name: &str, read: impl Fn(&str) -> Result<T, String>) -> Result<Setting<T>, StartError> {
+    match read(&setting.value) {
+        Ok(value) => Ok(Setting { value, source: setting.source }),
+        Err(what) => {
+            let message = format!("{name} {what}: {:?} (from {})", setting.value, setting.source);
+            Err(StartError::new(StartErrorKind::ConfigInvalid, message)
+                .help("correct or remove it; `alter config show` names every setting's source"))
+        }
+    }
+}
+
+fn parse_address(text: &str) -> Result<SocketAddr, String> {
+    let text = text.strip_prefix("localhost:").map_or_else(|| text.to_owned(), |port| format!("127.0.0.1:{port}"));
+    text.parse().map_err(|_| "must be an IP address and a port, such as 127.0.0.1:7117".to_owned())
+}
+
+fn parse_public_url(text: &str) -> Result<String, String> {
+    let shape = || "must be https://HOST[:PORT] without a path (http for loopback only)".to_owned();
+    let uri: http::Uri = text.trim_end_matches('/').parse().map_err(|_| shape())?;
+    let authority = uri.authority().ok_or_else(shape)?;
+    let loopback = is_loopback_host(authority.host());
+    let scheme_fits = uri.scheme_str() == Some("https") || (uri.scheme_str() == Some("http") && loopback);
+    let plain = !authority.as_str().contains('@') && uri.path() == "/" && uri.query().is_none();
+    if scheme_fits && plain { Ok(text.trim_end_matches('/').to_owned()) } else { Err(shape()) }
+}
+
+/// Whether a host name, without its port, always means this machine.
+pub fn is_loopback_host(host: &str) -> bool {
+    host.eq_ignore_ascii_case("localhost") || host == "127.0.0.1" || host == "[::1]"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn load(flags: &Flags, env: &[(&str, &str)]) -> Result<Config, StartError> {
+        Config::load(flags, |name| env.iter().find(|(n, _)| *n == name).map(|(_, v)| (*v).to_owned()))
+    }
+
+    fn in_folder(toml: &str) -> (tempfile::TempDir, Flags) {
+        let dir = tempfile::tempdir().expect("temporary folder");
+        std::fs::write(dir.path().join(CONFIG_FILE), toml).expect("writable");
+        let flags = Flags { data: Some(dir.path().to_owned()), ..Flags::default() };
+        (dir, flags)
+    }
+
+    #[test]
+    fn a_flag_beats_the_environment_which_beats_the_file() {
+        let (dir, mut flags) = in_folder("address = \"127.0.0.1:1\"\n");
+        let read = |flags: &Flags, env: &[(&str, &str)]| load(flags, env).expect("valid").address;
+        let from_file = read(&flags, &[]);
+        assert_eq!((from_file.value.port(), from_file.source), (1, Source::File(dir.path().join(CONFIG_FILE))));
+        let from_env = read(&flags, &[("ALTER_ADDRESS", "127.0.0.1:2")]);
+        assert_eq!((from_env.value.port(), from_env.source), (2, Source::Environment("ALTER_ADDRESS")));
+        flags.address = Some("localhost:3".into());
+        let from_flag = read(&flags, &[("ALTER_ADDRESS", "127.0.0.1:2")]);
+        assert_eq!((from_flag.value.port(), from_flag.source), (3, Source::Flag("--address")));
+    }
+
+    #[test]
+    fn defaults_follow_xdg_and_home() {
+        let data = |env: &[(&str, &str)]| load(&Flags::default(), env).map(|c| c.data.value);
+        assert_eq!(data(&[("HOME", "/h")]).expect("home"), Path::new("/h/.local/share/alter"));
+        assert_eq!(data(&[("HOME", "/h"), ("XDG_DATA_HOME", "/x")]).expect("xdg"), Path::new("/x/alter"));
+        assert_eq!(data(&[("HOME", "/h"), ("XDG_DATA_HOME", "x")]).expect("relative"), Path::new("/h/.local/share/alter"));
+        assert_eq!(data(&[("ALTER_DATA", "/d"), ("HOME", "/h")]).expect("variable"), Path::new("/d"));
+        assert!(data(&[]).expect_err("nothing set").message().contains("HOME"));
+    }
+
+    #[test]
+    fn a_bad_value_is_named_with_its_source() {
+        let (_dir, flags) = in_folder("public_url = \"http://vault.example.com\"\n");
+        let error = load(&flags, &[]).expect_err("http to a remote host");
+        assert_eq!(error.kind(), StartErrorKind::ConfigInvalid);
+        assert!(error.message().contains("public_url") && error.message().contains("alter.toml"), "{error}");
+        for url in ["https://u@h", "https://h/p", "ftp://h", "https://h?x=1", "h", ""] {
+            assert!(parse_public_url(url).is_err(), "{url}");
+        }
+        assert_eq!(parse_public_url("https://vault.example.com/").as_deref(), Ok("https://vault.example.com"));
+        for address in ["", "7117", "127.0.0.1", "example.com:1", "127.0.0.1:99999"] {
+            assert!(parse_address(address).is_err(), "{address}");
+        }
+        let error = load(&Flags { data: Some("/nonexistent".into()), ..Flags::default() }, &[("ALTER_INSECURE_BIND", "yes")]);
+        assert!(error.expect_err("not a boolean").message().contains("$ALTER_INSECURE_BIND"));
+    }
+
+    #[test]
+    fn an_unknown_setting_is_refused() {
+        let (_dir, flags) = in_folder("adress = \"127.0.0.1:1\"\n");
+        let error = load(&flags, &[]).expect_err("mistyped");
+        assert!(error.cause().is_some_and(|cause| cause.contains("adress")), "{error}");
+    }
+}

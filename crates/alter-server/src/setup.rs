@@ -1,0 +1,184 @@
+//! Making and opening a data folder: database, keys, settings file, first operator.
+//!
+//! Every step can be done again: a start that was cut off is finished by the next one, and nothing that exists is changed.
+
+use std::fs;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Instant;
+
+use alter_core::secret::Secret;
+
+use crate::api::COMMIT_DEADLINE;
+use crate::audit::{AuditEntry, AuditKey, ChainId, Outcome};
+use crate::clock::{Clock, SystemClock};
+use crate::config::{CONFIG_FILE, DEFAULT_ADDRESS};
+use crate::crypto::{KeyOrigin, KeySettings, VaultKeys};
+use crate::error::{StartError, StartErrorKind};
+use crate::model::{Operator, OperatorRole};
+use crate::operator;
+use crate::store::sqlite::{Access, SqliteOptions, SqliteStore};
+use crate::store::{Commit, CommitError, Declined, Effect, Entity, OpenError, Store, StoreError};
+
+/// The file with the first operator's key, for the command line on the same machine. Mode 0600.
+pub const CREDENTIAL_FILE: &str = "operator.key";
+/// Name of the operator that the first start makes.
+pub const FIRST_OPERATOR: &str = "owner";
+
+/// An opened data folder.
+#[derive(Debug)]
+pub struct Opened {
+    /// The store.
+    pub store: Arc<dyn Store>,
+    /// What recognises keys and opens secrets.
+    pub keys: VaultKeys,
+    /// What verifies the audit trail.
+    pub audit: AuditKey,
+    /// Where the master key came from.
+    pub key_origin: KeyOrigin,
+    /// Whether the vault was made just now.
+    pub created: bool,
+    /// The first operator's key, if it was made just now: to be shown once.
+    pub new_operator_key: Option<Secret>,
+}
+
+/// Opens the folder and makes what is missing.
+///
+/// # Errors
+/// [`StartErrorKind::Storage`] or [`StartErrorKind::AlreadyRunning`], with the remedy.
+pub async fn open_or_create(data: &Path) -> Result<Opened, StartError> {
+    let mut opened = open(data, Access::Create)?;
+    write_settings_file(data)?;
+    opened.new_operator_key = ensure_operator(&opened, data).await?;
+    Ok(opened)
+}
+
+/// Opens a folder that must hold a vault. With [`Access::Read`] also while another process serves it.
+///
+/// # Errors
+/// As [`open_or_create`].
+pub fn open(data: &Path, access: Access) -> Result<Opened, StartError> {
+    let mut options = SqliteOptions::new(data, access);
+    options.keys = KeySettings::from_env().map_err(OpenError::from)?;
+    let opened = SqliteStore::open(&options)?;
+    Ok(Opened {
+        store: opened.store,
+        keys: opened.keys,
+        audit: opened.audit,
+        key_origin: opened.key_origin,
+        created: opened.created,
+        new_operator_key: None,
+    })
+}
+
+/// Adds an operator without asking a vault: the way back in when every operator key is lost. Whoever can write to the data folder may do it.
+///
+/// # Errors
+/// [`StartErrorKind::Storage`]; its code is `operator_exists` if the name is taken.
+pub async fn add_operator(opened: &Opened, name: &str, role: OperatorRole) -> Result<(Operator, Secret), StartError> {
+    let key = operator::generate_key().map_err(no_randomness)?;
+    let record = operator::record(&opened.keys, &key, name, role, SystemClock.now());
+    commit_operator(&*opened.store, &record).await?;
+    Ok((record, key))
+}
+
+/// Makes the first operator if there is none. The file is written first: if the commit is cut off, the next start takes the key from there.
+async fn ensure_operator(opened: &Opened, data: &Path) -> Result<Option<Secret>, StartError> {
+    let operators = opened.store.operators().await.map_err(|error| storage(&error))?;
+    if !operators.is_empty() {
+        return Ok(None);
+    }
+    let path = data.join(CREDENTIAL_FILE);
+    let key = match read_key(&path)? {
+        Some(key) => key,
+        None => {
+            let key = operator::generate_key().map_err(no_randomness)?;
+            write_new(&path, 0o600, &format!("{}\n", key.expose())).map_err(|error| unusable("write", &path, error))?;
+            key
+        }
+    };
+    let record = operator::record(&opened.keys, &key, FIRST_OPERATOR, OperatorRole::Admin, SystemClock.now());
+    commit_operator(&*opened.store, &record).await?;
+    Ok(Some(key))
+}
+
+async fn commit_operator(store: &dyn Store, record: &Operator) -> Result<(), StartError> {
+    let row = AuditEntry::new(ChainId::Vault, "operator.create", Outcome::Done).subject("operator", record.id);
+    let commit = Commit::new(row).effect(Effect::CreateOperator(record.clone()));
+    match store.commit(commit, Instant::now() + COMMIT_DEADLINE).await {
+        Ok(_receipt) => Ok(()),
+        Err(CommitError::Declined(declined @ Declined::Exists(Entity::Operator))) => {
+            let message = format!("there is an operator named {} already", record.name);
+            Err(StartError::new(StartErrorKind::Storage(declined.code()), message).help("choose another name"))
+        }
+        Err(CommitError::Declined(declined)) => {
+            Err(StartError::new(StartErrorKind::Storage(declined.code()), "the operator was not made").caused_by(declined))
+        }
+        Err(CommitError::Store(error)) => Err(storage(&error)),
+    }
+}
+
+/// The key of an earlier start that was cut off before its operator was stored.
+fn read_key(path: &Path) -> Result<Option<Secret>, StartError> {
+    match fs::read_to_string(path) {
+        Ok(text) if text.trim().starts_with(operator::OPERATOR_KEY_PREFIX) => Ok(Some(Secret::new(text.trim()))),
+        Ok(_) => Err(StartError::new(
+            StartErrorKind::Storage("data_folder_unusable"),
+            format!("{} does not hold an operator key", path.display()),
+        )
+        .help("move the file away; the next start makes a new key")),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(unusable("read", path, error)),
+    }
+}
+
+/// Writes the settings file with every setting as a comment, so that the first edit needs no manual.
+fn write_settings_file(data: &Path) -> Result<(), StartError> {
+    let path = data.join(CONFIG_FILE);
+    let text = format!(
+        "# Settings of this vault. No secrets in here. `alter config show` tells which value is in force and where it comes from.\n\
+         \n\
+         # Where the vault listens. Addresses beyond loopback need insecure_bind, since the vault does not speak TLS itself yet.\n\
+         # address = \"{DEFAULT_ADDRESS}\"\n\
+         # insecure_bind = false\n\
+         \n\
+         # The name that clients use, if it is not a loopback name. Requests for unknown names are refused.\n\
+         # public_url = \"https://vault.example.com\"\n"
+    );
+    match write_new(&path, 0o644, &text) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        result => result.map_err(|error| unusable("write", &path, error)),
+    }
+}
+
+/// Writes a file that must not exist yet, and makes it durable together with its name.
+fn write_new(path: &Path, mode: u32, text: &str) -> io::Result<()> {
+    let mut options = fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, mode);
+    #[cfg(not(unix))]
+    let _ = mode;
+    let mut file = options.open(path)?;
+    let written = file.write_all(text.as_bytes()).and_then(|()| file.sync_all());
+    if let Err(error) = written {
+        // Half a file would be taken for a whole one by the next start.
+        fs::remove_file(path)?;
+        return Err(error);
+    }
+    let folder = path.parent().map_or_else(|| PathBuf::from("."), Path::to_owned);
+    fs::File::open(folder)?.sync_all()
+}
+
+fn unusable(action: &'static str, path: &Path, source: io::Error) -> StartError {
+    OpenError::Io { action, path: path.to_owned(), source }.into()
+}
+
+fn storage(error: &StoreError) -> StartError {
+    StartError::new(StartErrorKind::Storage(error.code()), "the store cannot be used").caused_by(error)
+}
+
+fn no_randomness(error: getrandom::Error) -> StartError {
+    StartError::new(StartErrorKind::Storage("no_randomness"), "the operating system has no random numbers to give").caused_by(error)
+}
