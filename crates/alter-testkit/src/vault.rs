@@ -40,7 +40,7 @@ impl Vault {
         let address = free_address()?;
         let printed = File::create(folder.path().join("serve.log"))?;
         let mut command = alter(program);
-        command.arg("serve").arg("--data").arg(folder.path().join("data")).arg("--address").arg(address.to_string());
+        command.arg("serve").arg("--data-dir").arg(folder.path().join("data")).arg("--address").arg(address.to_string());
         command.stdin(Stdio::null()).stdout(printed.try_clone()?).stderr(printed);
         let child = Guarded::spawn(&mut command)?;
         let vault = Self { child, folder, program: program.to_owned(), address };
@@ -86,7 +86,7 @@ impl Vault {
     /// When the program cannot be started or its streams break. A failing command is no error here: see its status.
     pub fn run<A: AsRef<OsStr>>(&self, args: &[A], input: &str) -> io::Result<Output> {
         let mut command = alter(&self.program);
-        command.args(args).arg("--data").arg(self.data()).arg("--vault").arg(self.url()).arg("--no-input");
+        command.args(args).arg("--data-dir").arg(self.data()).arg("--vault").arg(self.url()).arg("--no-input");
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn()?;
         let mut stdin = child.stdin.take().ok_or_else(|| io::Error::other("no standard input"))?;
