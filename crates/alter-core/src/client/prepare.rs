@@ -31,7 +31,8 @@ pub(super) struct Call {
     pub(super) payload: Payload,
     pub(super) headers: Vec<(String, String)>,
     pub(super) reason: Option<JsonText>,
-    pub(super) context: Vec<(String, String)>,
+    /// `None` if neither the call nor its surroundings brought one; an empty one is recorded as such.
+    pub(super) context: Option<Vec<(String, String)>>,
     pub(super) context_header: Option<String>,
     pub(super) caller: Option<String>,
     pub(super) user_token: Option<String>,
@@ -91,8 +92,11 @@ impl<H: Host> Client<H> {
         let query_params = args.query_params.get("query_params", "a map")?;
         check_sendable(&url, query_params.as_ref())?;
         let caller = override_caller(args.caller)?;
-        let context = args.context.get("context", "a map of text to text")?.unwrap_or(args.ambient_context);
-        let context_header = context::header(&context)?;
+        let context = args
+            .context
+            .get("context", "a map of text to text")?
+            .or_else(|| Some(args.ambient_context).filter(|ambient| !ambient.is_empty()));
+        let context_header = context::header(context.as_deref().unwrap_or_default())?;
         let headers = headers(args.extra_headers, args.headers, &payload)?;
         let reason = args.reason.get("reason", "text")?;
         let call = Call {

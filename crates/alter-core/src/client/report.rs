@@ -195,10 +195,9 @@ fn audit_body(call: &Call, report: &AuditReport<'_>) -> String {
     }
     members.value("latency_ms", &u64::try_from(report.elapsed.as_millis()).unwrap_or(u64::MAX).into());
     members.json("reason", call.reason.as_deref().unwrap_or("null"));
-    if call.context.is_empty() {
-        members.value("context", &Value::Null);
-    } else {
-        members.map("context", &call.context);
+    match &call.context {
+        None => members.value("context", &Value::Null),
+        Some(context) => members.map("context", context),
     }
     json::ascii(&members.finish())
 }
