@@ -7,6 +7,7 @@ can see of the answer in `visible`.
 
 import asyncio
 import json
+import logging
 import os
 import sys
 import warnings
@@ -46,6 +47,17 @@ def returned(response: Any) -> dict[str, Any]:
     return {"status": response.status_code, "visible": visible}
 
 
+class Recorder(logging.Handler):
+    """Keeps what is logged: a caller can see that too."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lines: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.lines.append(record.getMessage())
+
+
 async def call(case: dict[str, Any]) -> dict[str, Any]:
     """Makes one call with a client of its own."""
     os.environ["ALTER_BASE_URL"] = case["base_url"]
@@ -63,8 +75,13 @@ async def call(case: dict[str, Any]) -> dict[str, Any]:
 async def main() -> None:
     """Makes every call in turn."""
     warnings.simplefilter("ignore")
+    logged = Recorder()
+    logging.basicConfig(level=logging.DEBUG, handlers=[logged])
     for case in json.load(sys.stdin)["calls"]:
-        print(json.dumps({"id": case["id"], **await call(case)}), flush=True)
+        logged.lines.clear()
+        told = await call(case)
+        told["visible"] += logged.lines
+        print(json.dumps({"id": case["id"], **told}), flush=True)
 
 
 asyncio.run(main())

@@ -22,7 +22,7 @@ pub struct Evidence<'a> {
     /// How many token requests left the client, where that was counted.
     pub token_requests: Option<usize>,
     /// Values that no caller may see.
-    pub canaries: &'a [&'a str],
+    pub canaries: &'a [String],
 }
 
 /// What is wrong with a call; empty if nothing is.
@@ -47,7 +47,7 @@ pub fn judge(scenario: &Scenario, evidence: &Evidence<'_>) -> Vec<String> {
     }
     // The public package shows the credential in `response.request`; ours must not show it anywhere.
     if evidence.client.is_ours() {
-        let shown = |canary: &&&str| evidence.observed.visible.iter().any(|text| text.contains(**canary));
+        let shown = |canary: &&String| evidence.observed.visible.iter().any(|text| text.contains(canary.as_str()));
         wrong.extend(evidence.canaries.iter().filter(shown).map(|canary| format!("the caller can see the credential {canary}")));
     }
     wrong
@@ -157,7 +157,7 @@ mod tests {
 
     fn problems(scenario: &Scenario, client: Client, report: &Value, provider: &[Seen], requests: usize) -> Vec<String> {
         let observed = observed(report);
-        let canaries = ["canary"];
+        let canaries = ["canary".to_owned()];
         judge(scenario, &Evidence { client, observed: &observed, provider, token_requests: Some(requests), canaries: &canaries })
     }
 

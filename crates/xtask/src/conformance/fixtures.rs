@@ -113,12 +113,12 @@ impl Operator<'_> {
     fn key(&self, scopes: &[&str]) -> Result<String, Failure> {
         let mut line = vec!["key", "create", "--app", self.app];
         line.extend(scopes.iter().flat_map(|scope| ["--scope", scope]));
-        self.one(&line, "", "key")
+        self.one(&line, "", "api_key")
     }
 
     fn revoked_key(&self) -> Result<String, Failure> {
         let records = self.vault.records(&["key", "create", "--app", self.app], "")?;
-        let (key, id) = (text(&records, "key")?, text(&records, "id")?);
+        let (key, id) = (text(&records, "api_key")?, text(&records, "id")?);
         self.vault.records(&["key", "revoke", &id, "--app", self.app, "--yes"], "")?;
         Ok(key)
     }

@@ -18,7 +18,7 @@ use crate::command::Run;
 use crate::conformance::client::{Call, Client, Observed};
 use crate::conformance::compare::Evidence;
 use crate::conformance::fixtures::Fixtures;
-use crate::conformance::scenario::{Scenario, Scenarios};
+use crate::conformance::scenario::{Scenario, Scenarios, Secret};
 use crate::project::Project;
 use crate::report::{Checks, Failure, Report};
 
@@ -96,9 +96,9 @@ impl Stage {
         let fixtures = Fixtures::create(&self.vault, client.name(), &host, &self.scenarios)?;
         let calls = self.scenarios.list.iter().map(|scenario| self.call(scenario, client, &fixtures)).collect::<Result<Vec<_>, _>>()?;
         let observed = client.run(project, &calls)?;
+        let canaries: Vec<String> = self.scenarios.secrets.iter().flat_map(Secret::canaries).collect();
         let mut wrong = Vec::new();
         for (scenario, observed) in self.scenarios.list.iter().zip(&observed) {
-            let canaries: Vec<&str> = self.scenarios.secrets.iter().map(|secret| secret.value.as_str()).collect();
             let evidence = Evidence {
                 client,
                 observed,

@@ -37,6 +37,16 @@ pub struct Secret {
     pub arrives: Vec<Arrival>,
 }
 
+impl Secret {
+    /// What no caller may see: the value, or the fields of one that is an object.
+    pub fn canaries(&self) -> Vec<String> {
+        match serde_json::from_str(&self.value) {
+            Ok(Value::Object(fields)) => fields.values().filter_map(Value::as_str).map(str::to_owned).collect(),
+            _ => vec![self.value.clone()],
+        }
+    }
+}
+
 /// One credential in a request to the provider.
 #[derive(Debug, Deserialize)]
 #[serde(untagged)]

@@ -7,7 +7,7 @@
 //! <!-- test: background -->          start it in that session and go on when the vault is ready
 //! <!-- test: output -->              what the block before printed contains these lines, in this order; … stands for anything
 //! <!-- test: file NAME -->           write it to NAME in the session's folder
-//! <!-- test: same-as PATH -->        it is the file PATH of the repository
+//! <!-- test: same-as PATH -->        it is the file PATH of the repository; the session gets a copy
 //! <!-- test: not run: REASON -->     leave it alone
 //! ```
 

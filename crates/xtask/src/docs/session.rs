@@ -18,6 +18,8 @@ use crate::command::Run;
 use crate::project::Project;
 use crate::report::Failure;
 
+/// Where a vault listens that was started without settings.
+const USUAL_ADDRESS: &str = "127.0.0.1:7117";
 /// The host that examples call.
 const EXAMPLE_HOST: &str = "api.example.com";
 /// The credential that examples store.
@@ -127,10 +129,11 @@ impl Session {
         ]
     }
 
-    /// The text with the example host replaced by the provider on loopback.
+    /// The text with the example host replaced by the provider on loopback, and the usual address by the session's.
     fn local(&self, text: &str) -> String {
         let address = self.provider.address().to_string();
-        text.replace(&format!("https://{EXAMPLE_HOST}"), &format!("http://{address}")).replace(EXAMPLE_HOST, &address)
+        let text = text.replace(&format!("https://{EXAMPLE_HOST}"), &format!("http://{address}"));
+        text.replace(EXAMPLE_HOST, &address).replace(USUAL_ADDRESS, &self.vault)
     }
 }
 
