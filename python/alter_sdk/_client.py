@@ -128,13 +128,11 @@ class Client:
             ProviderAPIError: The provider answered with a status of 400 or above.
             NetworkError: No answer; `TimeoutError` if it took too long.
         """
-        try:
-            prepared = self._engine.prepare(
-                method, url, grant_id, provider, account, label, json, extra_headers, headers, query_params, path_params,
-                reason, context, body, caller, user_token, app_user_id, traceparent(),
-            )  # fmt: skip
-        finally:
-            self._warn(stacklevel=2)
+        prepared = self._prepare(
+            method, url, grant_id=grant_id, provider=provider, account=account, label=label, json=json,
+            extra_headers=extra_headers, headers=headers, query_params=query_params, path_params=path_params,
+            reason=reason, context=context, body=body, caller=caller, user_token=user_token, app_user_id=app_user_id,
+        )  # fmt: skip
         if self._user_token_getter is not None and prepared.wants_user_token:
             await self._ask_for_user_token(prepared, self._user_token_getter)
         raw = await _bridge.run(prepared.send)
@@ -142,6 +140,40 @@ class Client:
         from alter_sdk._response import make_response
 
         return make_response(raw)
+
+    def _prepare(
+        self,
+        method: object,
+        url: object,
+        *,
+        grant_id: object = None,
+        provider: object = None,
+        account: object = None,
+        label: object = None,
+        json: object = None,
+        extra_headers: object = None,
+        headers: object = None,
+        query_params: object = None,
+        path_params: object = None,
+        reason: object = None,
+        context: object = None,
+        body: object = None,
+        caller: object = None,
+        user_token: object = None,
+        app_user_id: object = None,
+    ) -> _engine.PreparedRequest:
+        """Every check of `request` that needs no network, in the engine."""
+        try:
+            return self._engine.prepare(
+                method, url, grant_id, provider, account, label, json, extra_headers, headers, query_params,
+                path_params, reason, context, body, caller, user_token, app_user_id, traceparent(),
+            )  # fmt: skip
+        finally:
+            self._warn(stacklevel=3)
+
+    def _check_open(self) -> None:
+        if self._engine.is_closed:
+            raise AlterSDKError("This client is closed. Make a new one; a closed client does not open again.")
 
     async def _ask_for_user_token(self, prepared: _engine.PreparedRequest, getter: UserTokenGetter) -> None:
         token: object = None

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 _default = logging.getLogger("alter_sdk")
+# A program that set up no logging gets nothing on its stderr from us.
+_default.addHandler(logging.NullHandler())
 _numbers = itertools.count(1)
 _reporters: weakref.WeakValueDictionary[int, Reporter] = weakref.WeakValueDictionary()
 

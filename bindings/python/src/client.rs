@@ -15,6 +15,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
 
 use crate::bridge::operation::Operation;
+use crate::bridge::blocking;
 use crate::bridge::queue::{Completion, Queue};
 use crate::bridge::runtime;
 use crate::host::{self, PythonHost};
@@ -193,6 +194,12 @@ impl Client {
         self.core.base_url()
     }
 
+    /// Seconds, or `None`.
+    #[getter]
+    fn timeout(&self) -> Option<f64> {
+        self.recipe.timeout.map(|timeout| timeout.as_secs_f64())
+    }
+
     #[getter]
     fn actor_id(&self) -> Option<String> {
         self.core.actor_id()
@@ -268,6 +275,19 @@ impl PreparedRequest {
         self.outbox.attend(&queue.get().inbox());
         let call = self.take(py)?;
         Queue::submit(queue, future, async move { completion(call.send().await) })
+    }
+
+    /// Sends the call and blocks this thread until its answer is there, whatever its status. The interpreter's lock is free
+    /// meanwhile, and no event loop is needed. After `seconds` the call is given up.
+    fn send_blocking(&self, py: Python<'_>, seconds: f64) -> PyResult<RawResponse> {
+        let call = self.take(py)?;
+        let limit = Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX);
+        let outcome = blocking::wait(py, limit, call.send_unjudged())?;
+        let answer = outcome.unwrap_or_else(|| {
+            let text = format!("The call did not end within {seconds} seconds and was given up.");
+            Err(Error::new(Kind::AlterSdk, text).with_code("deadline_exceeded"))
+        });
+        answer.map(RawResponse::new).map_err(raise(py))
     }
 }
 

@@ -4,6 +4,7 @@
 //! reference to a Python object and therefore cannot race the interpreter's end. What it finishes it leaves in a
 //! [`queue::Queue`], as plain Rust data, and the event loop's own thread turns it into Python objects.
 
+pub mod blocking;
 pub mod fork;
 pub mod operation;
 pub mod queue;
