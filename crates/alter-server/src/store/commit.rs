@@ -170,7 +170,6 @@ pub enum Effect {
 
 /// Proof of a commit that succeeded in time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[must_use = "a receipt is what allows the release"]
 pub struct Receipt {
     /// Sequence of the first row in its chain.
     pub sequence: u64,

@@ -129,7 +129,7 @@ fn insert(connection: &Connection, chain: i64, sequence: u64, now: Timestamp, en
 const ROW: &str =
     "SELECT c.id, r.sequence, r.at, r.action, r.outcome, r.code, r.key, r.operator, r.caller, r.caller_type, r.actor, r.grant_id,
         r.provider, r.subject, r.reason, r.context, r.method, r.url, r.detail, r.request_id, r.report, r.refers_to, r.mac,
-        (SELECT max(v.sequence) FROM audit_rows v WHERE v.chain = r.chain AND v.refers_to = r.sequence)
+        (SELECT v.sequence FROM audit_rows v WHERE v.chain = r.chain AND v.refers_to = r.sequence LIMIT 1)
     FROM audit_rows r JOIN audit_chains c ON c.n = r.chain";
 
 fn read_row(row: &Row<'_>) -> rusqlite::Result<AuditRow> {
