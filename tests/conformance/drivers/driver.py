@@ -6,6 +6,7 @@ can see of the answer in `visible`.
 """
 
 import asyncio
+import dataclasses
 import json
 import logging
 import os
@@ -18,15 +19,14 @@ from alter_sdk.exceptions import AlterSDKError
 
 
 def plain(value: Any) -> Any:
-    """The JSON form of an attribute; anything that has none becomes its text."""
-    return json.loads(json.dumps(value, default=str))
+    """The JSON form of something in an attribute: a data class becomes its fields, anything without a form its text."""
+    return dataclasses.asdict(value) if dataclasses.is_dataclass(value) else str(value)
 
 
 def attributes(error: BaseException) -> dict[str, Any]:
-    """The public attributes of an exception, without methods and message."""
-    names = [name for name in dir(error) if not name.startswith("_") and name not in {"args", "message"}]
-    values = {name: getattr(error, name) for name in names}
-    return {name: plain(value) for name, value in values.items() if not callable(value)}
+    """What an exception carries, without its message. Other names for the same value are not looked at here."""
+    own = {name: value for name, value in vars(error).items() if not name.startswith("_") and name != "message"}
+    return json.loads(json.dumps(own, default=plain))
 
 
 def raised(error: Exception) -> dict[str, Any]:
