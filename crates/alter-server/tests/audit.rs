@@ -308,6 +308,8 @@ fn any_entry() -> impl Strategy<Value = AuditEntry> {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
+
     /// Rows that differ have MACs that differ: no two rows share their canonical bytes.
     #[test]
     fn different_rows_have_different_macs(one in any_entry(), two in any_entry(), sequence in 1..9_u64) {
@@ -343,5 +345,42 @@ proptest! {
         let mac = RowMac(bytes);
         prop_assert_eq!(RowMac::parse(&mac.to_string()), Some(mac));
         prop_assert!(RowMac::parse(&junk).is_none_or(|mac| mac.to_string().eq_ignore_ascii_case(&junk)));
+    }
+
+    /// Whatever is written, it is read back as it was and verifies.
+    #[test]
+    fn any_rows_verify(entries in proptest::collection::vec(any_entry(), 1..20)) {
+        let folder = TempDir::new().unwrap();
+        let opened = SqliteStore::open(&SqliteOptions::new(folder.path(), Access::Create)).unwrap();
+        block_on(async {
+            for entry in &entries {
+                opened.store.commit(Commit::new(entry.clone()), soon()).await.unwrap();
+            }
+            let report = verify(&*opened.store, &opened.audit, ChainId::Vault, None).await.unwrap();
+            prop_assert!(report.is_intact(), "{:?}", report);
+            let rows = opened.store.audit_rows(ChainId::Vault, 0, std::num::NonZeroU32::MAX).await.unwrap();
+            let read: Vec<AuditEntry> = rows.into_iter().map(|row| row.entry).collect();
+            prop_assert_eq!(&read, &entries);
+            Ok(())
+        })?;
+    }
+
+    /// Whoever changes, removes, copies or swaps any row is found.
+    #[test]
+    fn any_tampering_is_found(kind in 0..4_u8, one in 1..9_u64, two in 1..9_u64, text in ".{0,10}") {
+        prop_assume!(one != two);
+        let (folder, ..) = written(8);
+        let swap = format!(
+            "UPDATE audit_rows SET sequence = 100 WHERE sequence = {one}; UPDATE audit_rows SET sequence = {one} WHERE sequence = {two};
+             UPDATE audit_rows SET sequence = {two} WHERE sequence = 100"
+        );
+        let quoted = text.replace('\'', "''").replace('\0', "");
+        tamper(folder.path(), &match kind {
+            0 => format!("UPDATE audit_rows SET detail = '{quoted}' WHERE sequence = {one}"),
+            1 => format!("DELETE FROM audit_rows WHERE sequence = {one}"),
+            2 => format!("UPDATE audit_rows SET (key, reason, mac) = (SELECT key, reason, mac FROM audit_rows WHERE sequence = {two}) WHERE sequence = {one}"),
+            _ => swap,
+        });
+        prop_assert!(!verified(folder.path(), None).is_intact());
     }
 }

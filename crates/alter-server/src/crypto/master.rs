@@ -216,21 +216,17 @@ fn read_key(path: &Path) -> Result<MasterKey, KeyError> {
 /// Writes the key so that the file is there either whole or not at all, and stays there: a file of another name is written and flushed, then
 /// linked to its place (which fails if there is one), and the folder is flushed.
 fn create_key(path: &Path, key: &MasterKey) -> io::Result<()> {
-    let staged = path.with_extension(format!("new-{}", std::process::id()));
-    let written = (|| {
-        let mut options = OpenOptions::new();
-        options.write(true).create_new(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let mut file = options.open(&staged)?;
-        let text = Zeroizing::new(format!("{}\n", key.to_base64().expose()));
-        file.write_all(text.as_bytes())?;
-        file.sync_all()?;
-        fs::hard_link(&staged, path)
-    })();
+    // A name of its own: what another start has staged is not ours to touch.
+    let staged = path.with_extension(format!("new-{}", uuid::Uuid::new_v4().simple()));
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = options.open(&staged)?;
+    let text = Zeroizing::new(format!("{}\n", key.to_base64().expose()));
+    let linked = file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).and_then(|()| fs::hard_link(&staged, path));
     let removed = fs::remove_file(&staged);
-    written?;
-    removed?;
+    linked.and(removed)?;
     sync_folder(path)
 }
 

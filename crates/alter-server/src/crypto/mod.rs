@@ -14,6 +14,8 @@
 mod envelope;
 mod error;
 mod master;
+#[cfg(test)]
+mod tests;
 mod vault_keys;
 
 pub use envelope::{SealedSecret, Wrapped};
