@@ -1,19 +1,33 @@
 //! Calls an API through a grant: `quickstart URL GRANT_ID`, with the app's key in `ALTER_API_KEY`.
 
 use std::env;
+use std::error::Error;
+use std::process::ExitCode;
 
-use alter_sdk::{App, Request};
+use alter_sdk::{App, Request, Response};
+
+async fn call(url: &str, grant: &str) -> Result<Response, Box<dyn Error>> {
+    let app = App::builder(env::var("ALTER_API_KEY")?).build()?;
+    let answer = app.request(Request::get(url).grant_id(grant)).await;
+    app.close().await;
+    Ok(answer?)
+}
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let mut arguments = env::args().skip(1);
-    let (Some(url), Some(grant)) = (arguments.next(), arguments.next()) else {
-        return Err("usage: quickstart URL GRANT_ID".into());
+async fn main() -> ExitCode {
+    let arguments: Vec<String> = env::args().collect();
+    let [_, url, grant] = arguments.as_slice() else {
+        eprintln!("usage: quickstart URL GRANT_ID");
+        return ExitCode::from(2);
     };
-
-    let app = App::builder(env::var("ALTER_API_KEY")?).build()?;
-    let response = app.request(Request::get(url).grant_id(grant)).await?;
-    println!("{} {}", response.status, response.text());
-    app.close().await;
-    Ok(())
+    match call(url, grant).await {
+        Ok(response) => {
+            println!("{} {}", response.status, response.text());
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
 }

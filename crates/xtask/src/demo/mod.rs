@@ -42,7 +42,7 @@ fn set(project: &Project) -> Result<Stage, Failure> {
 
 fn play(report: &mut Report, stage: Stage) {
     report.heading("1. An operator stores a secret and permits its use");
-    let Some(access) = report.value("secret and grant stored through the command line", || stage.grant_access(SECRET)) else { return };
+    let Some(access) = report.value("secret and grant are stored", || stage.grant_access(SECRET)) else { return };
     for line in &access.lines {
         report.say(format!("    $ {line}"));
     }
@@ -55,7 +55,7 @@ fn play(report: &mut Report, stage: Stage) {
     }
 
     report.heading("3. A call that is denied: the grant is taken back");
-    report.step("grant revoked through the command line", || stage.revoke(&access));
+    report.step("grant is revoked", || stage.revoke(&access));
     for caller in Caller::ALL {
         let Some(error) = report.value(caller.name(), || stage.denied(caller, &access)) else { continue };
         report.say(format!("    the application saw  {error}"));
