@@ -20,7 +20,7 @@ const RANDOM_BYTES: usize = 32;
 pub fn generate_key() -> Result<Secret, getrandom::Error> {
     let mut bytes = Zeroizing::new([0u8; RANDOM_BYTES]);
     getrandom::fill(&mut *bytes)?;
-    Ok(Secret::new(format!("{OPERATOR_KEY_PREFIX}{}", URL_SAFE_NO_PAD.encode(&*bytes))))
+    Ok(Secret::new(format!("{OPERATOR_KEY_PREFIX}{}", URL_SAFE_NO_PAD.encode(bytes.as_slice()))))
 }
 
 /// The record of an operator with this key.

@@ -17,7 +17,6 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tower::ServiceExt;
 
 use crate::api::{self, HostPolicy, Vault};
-use crate::clock::SystemClock;
 use crate::config::Config;
 use crate::error::{StartError, StartErrorKind};
 use crate::setup::Opened;
@@ -77,7 +76,7 @@ impl Server {
             store: opened.store,
             keys: opened.keys,
             audit: opened.audit,
-            clock: Arc::new(SystemClock),
+            clock: opened.clock,
             hosts: HostPolicy::new(config.public_url.value.as_deref(), address.ip()),
         });
         Ok(Self { listener, address, vault })

@@ -12,7 +12,7 @@ use alter_core::secret::Secret;
 
 use crate::api::COMMIT_DEADLINE;
 use crate::audit::{AuditEntry, AuditKey, ChainId, Outcome};
-use crate::clock::{Clock, SystemClock};
+use crate::clock::Clock;
 use crate::config::{CONFIG_FILE, DEFAULT_ADDRESS};
 use crate::crypto::{KeyOrigin, KeySettings, VaultKeys};
 use crate::error::{StartError, StartErrorKind};
@@ -35,6 +35,8 @@ pub struct Opened {
     pub keys: VaultKeys,
     /// What verifies the audit trail.
     pub audit: AuditKey,
+    /// The clock that store and API share.
+    pub clock: Arc<dyn Clock>,
     /// Where the master key came from.
     pub key_origin: KeyOrigin,
     /// Whether the vault was made just now.
@@ -48,9 +50,17 @@ pub struct Opened {
 /// # Errors
 /// [`StartErrorKind::Storage`] or [`StartErrorKind::AlreadyRunning`], with the remedy.
 pub async fn open_or_create(data: &Path) -> Result<Opened, StartError> {
-    let mut opened = open(data, Access::Create)?;
-    write_settings_file(data)?;
-    opened.new_operator_key = ensure_operator(&opened, data).await?;
+    create_with(options(data, Access::Create)?).await
+}
+
+/// [`open_or_create`] with options of the caller's, such as another clock.
+///
+/// # Errors
+/// As [`open_or_create`].
+pub async fn create_with(options: SqliteOptions) -> Result<Opened, StartError> {
+    let mut opened = open_with(&options)?;
+    write_settings_file(&options.folder)?;
+    opened.new_operator_key = ensure_operator(&opened, &options.folder).await?;
     Ok(opened)
 }
 
@@ -59,13 +69,21 @@ pub async fn open_or_create(data: &Path) -> Result<Opened, StartError> {
 /// # Errors
 /// As [`open_or_create`].
 pub fn open(data: &Path, access: Access) -> Result<Opened, StartError> {
-    let mut options = SqliteOptions::new(data, access);
-    options.keys = KeySettings::from_env().map_err(OpenError::from)?;
-    let opened = SqliteStore::open(&options)?;
+    open_with(&options(data, access)?)
+}
+
+fn options(data: &Path, access: Access) -> Result<SqliteOptions, StartError> {
+    let keys = KeySettings::from_env().map_err(OpenError::from)?;
+    Ok(SqliteOptions { keys, ..SqliteOptions::new(data, access) })
+}
+
+fn open_with(options: &SqliteOptions) -> Result<Opened, StartError> {
+    let opened = SqliteStore::open(options)?;
     Ok(Opened {
         store: opened.store,
         keys: opened.keys,
         audit: opened.audit,
+        clock: Arc::clone(&options.clock),
         key_origin: opened.key_origin,
         created: opened.created,
         new_operator_key: None,
@@ -78,7 +96,7 @@ pub fn open(data: &Path, access: Access) -> Result<Opened, StartError> {
 /// [`StartErrorKind::Storage`]; its code is `operator_exists` if the name is taken.
 pub async fn add_operator(opened: &Opened, name: &str, role: OperatorRole) -> Result<(Operator, Secret), StartError> {
     let key = operator::generate_key().map_err(no_randomness)?;
-    let record = operator::record(&opened.keys, &key, name, role, SystemClock.now());
+    let record = operator::record(&opened.keys, &key, name, role, opened.clock.now());
     commit_operator(&*opened.store, &record).await?;
     Ok((record, key))
 }
@@ -98,7 +116,7 @@ async fn ensure_operator(opened: &Opened, data: &Path) -> Result<Option<Secret>,
             key
         }
     };
-    let record = operator::record(&opened.keys, &key, FIRST_OPERATOR, OperatorRole::Admin, SystemClock.now());
+    let record = operator::record(&opened.keys, &key, FIRST_OPERATOR, OperatorRole::Admin, opened.clock.now());
     commit_operator(&*opened.store, &record).await?;
     Ok(Some(key))
 }

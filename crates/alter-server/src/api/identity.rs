@@ -79,7 +79,10 @@ mod tests {
     use http::Request;
     use serde_json::json;
 
-    fn judge(pairs: &[(&str, &str)]) -> Result<(Option<(CallerType, String)>, Option<String>), &'static str> {
+    /// Caller and context, or the refusal's code.
+    type Judged = Result<(Option<(CallerType, String)>, Option<String>), &'static str>;
+
+    fn judge(pairs: &[(&str, &str)]) -> Judged {
         let mut request = Request::get("/");
         for (name, value) in pairs {
             request = request.header(*name, *value);

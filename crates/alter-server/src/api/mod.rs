@@ -19,6 +19,7 @@ mod token;
 use std::sync::Arc;
 
 use axum::Router;
+use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, Request, State};
 use axum::middleware;
 use axum::response::{IntoResponse, Response};
@@ -81,7 +82,9 @@ async fn report_call(State(vault): State<Arc<Vault>>, request: Request) -> Respo
     signed(&vault, reports::ReportCall, request).await
 }
 
-async fn report_scope_mismatch(State(vault): State<Arc<Vault>>, Path(grant): Path<String>, request: Request) -> Response {
+async fn report_scope_mismatch(State(vault): State<Arc<Vault>>, grant: Result<Path<String>, PathRejection>, request: Request) -> Response {
+    // A path that is not UTF-8 names no grant; it is refused like every other unknown one.
+    let grant = grant.map(|Path(grant)| grant).unwrap_or_default();
     signed(&vault, reports::ReportScopeMismatch { grant }, request).await
 }
 

@@ -9,9 +9,12 @@ use http::StatusCode;
 use http::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use serde_json::{Map, Value};
 
-/// A request that was judged and refused.
+/// A request that was judged and refused. Cheap to move: the contents are boxed.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Refusal {
+pub struct Refusal(Box<Inner>);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Inner {
     status: StatusCode,
     code: &'static str,
     message: String,
@@ -23,7 +26,7 @@ pub struct Refusal {
 impl Refusal {
     /// A refusal with the status, the stable code and a sentence that names the field and the remedy.
     pub fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
-        Self { status, code, message: message.into(), fields: Map::new(), retry_after: None, reason: None }
+        Self(Box::new(Inner { status, code, message: message.into(), fields: Map::new(), retry_after: None, reason: None }))
     }
 
     /// 400: the request itself is at fault.
@@ -56,7 +59,7 @@ impl Refusal {
     /// 503 with `Retry-After`: the audit trail cannot take the row now, so nothing is released.
     pub fn unavailable(code: &'static str, retry_after_seconds: u32) -> Self {
         let message = "The vault cannot record this request, so it releases nothing. Try again shortly.";
-        Self { retry_after: Some(retry_after_seconds), ..Self::new(StatusCode::SERVICE_UNAVAILABLE, code, message) }
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, code, message).retry_after(retry_after_seconds)
     }
 
     /// 500 with a fixed body. The cause is the caller's to log; it never reaches the client.
@@ -71,50 +74,51 @@ impl Refusal {
     /// Adds a member to the body, next to `error` and `message`.
     #[must_use]
     pub fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
-        self.fields.insert(name.to_owned(), value.into());
+        self.0.fields.insert(name.to_owned(), value.into());
         self
     }
 
     /// Asks the client to wait this many seconds.
     #[must_use]
     pub fn retry_after(mut self, seconds: u32) -> Self {
-        self.retry_after = Some(seconds);
+        self.0.retry_after = Some(seconds);
         self
     }
 
     /// Sets the real reason, which only the audit trail tells.
     #[must_use]
     pub fn because(mut self, reason: impl Into<String>) -> Self {
-        self.reason = Some(reason.into());
+        self.0.reason = Some(reason.into());
         self
     }
 
     /// The HTTP status.
     #[cfg(test)]
     pub fn status(&self) -> StatusCode {
-        self.status
+        self.0.status
     }
 
     /// The stable code of the body's `error`.
     pub fn code(&self) -> &'static str {
-        self.code
+        self.0.code
     }
 
     /// What the audit row says: the real reason if there is one, else the message.
     pub fn reason(&self) -> &str {
-        self.reason.as_deref().unwrap_or(&self.message)
+        self.0.reason.as_deref().unwrap_or(&self.0.message)
     }
 }
 
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
+        let refusal = *self.0;
         let mut body = Map::new();
-        body.insert("error".to_owned(), self.code.into());
-        body.insert("message".to_owned(), self.message.into());
-        body.extend(self.fields);
-        let mut response = (self.status, Value::Object(body).to_string()).into_response();
+        body.insert("error".to_owned(), refusal.code.into());
+        body.insert("message".to_owned(), refusal.message.into());
+        body.extend(refusal.fields);
+        let mut response = (refusal.status, Value::Object(body).to_string()).into_response();
         response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        if let Some(seconds) = self.retry_after {
+        if let Some(seconds) = refusal.retry_after {
             response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
         }
         response

@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::body::Body;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, State};
 use http::StatusCode;
 use serde::Deserialize;
 use serde_json::Value;
 
 use super::change::{Author, commit};
-use super::read::{self, PageQuery};
+use super::read::{self, PageQuery, Params};
 use super::shape;
 use crate::api::Vault;
 use crate::api::refusal::Refusal;
@@ -26,7 +26,7 @@ struct NewApp {
 }
 
 /// `GET /apps`
-pub async fn list(State(vault): State<Arc<Vault>>, Query(query): Query<PageQuery>) -> Result<Json<Value>, Refusal> {
+pub async fn list(State(vault): State<Arc<Vault>>, Params(query): Params<PageQuery>) -> Result<Json<Value>, Refusal> {
     let page = query.page(AppId::parse)?;
     let apps = vault.store.apps(page).await.map_err(|error| unreadable(&error))?;
     Ok(Json(shape::page(apps.iter().map(shape::app).collect(), page.limit.get(), "id")))

@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::body::Body;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::read::{self, invalid};
+use super::read::{self, Params, invalid};
 use super::shape;
 use crate::api::Vault;
 use crate::api::refusal::Refusal;
@@ -26,7 +26,7 @@ pub struct TailQuery {
 }
 
 /// `GET /audit`: the newest rows of a chain or of all; with `after` the rows of one chain that follow that sequence. Oldest first.
-pub async fn tail(State(vault): State<Arc<Vault>>, Query(query): Query<TailQuery>) -> Result<Json<Value>, Refusal> {
+pub async fn tail(State(vault): State<Arc<Vault>>, Params(query): Params<TailQuery>) -> Result<Json<Value>, Refusal> {
     let limit: NonZeroU32 = read::limit(query.limit)?;
     let chain = match query.app.as_deref() {
         None => None,

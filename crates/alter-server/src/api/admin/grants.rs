@@ -1,17 +1,18 @@
 //! Grants of an application.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
 use axum::Json;
 use axum::body::Body;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, State};
 use http::StatusCode;
 use serde::Deserialize;
 use serde_json::Value;
 
 use super::change::{Author, commit};
-use super::read::{self, PageQuery, not_found};
+use super::read::{self, PageQuery, Params, not_found};
 use super::{secrets, shape};
 use crate::api::Vault;
 use crate::api::refusal::Refusal;
@@ -42,8 +43,8 @@ pub struct GrantQuery {
 pub async fn list(
     State(vault): State<Arc<Vault>>,
     Path(app): Path<String>,
-    Query(query): Query<PageQuery>,
-    Query(only): Query<GrantQuery>,
+    Params(query): Params<PageQuery>,
+    Params(only): Params<GrantQuery>,
 ) -> Result<Json<Value>, Refusal> {
     let (app, page) = (read::app(&vault, &app).await?, query.page(GrantId::parse)?);
     let mut filter = GrantFilter::default();
@@ -54,10 +55,11 @@ pub async fn list(
     let mut known: HashMap<SecretId, Option<ManagedSecret>> = HashMap::new();
     let mut items = Vec::with_capacity(grants.len());
     for grant in &grants {
-        if !known.contains_key(&grant.secret) {
-            known.insert(grant.secret, secret_of(&vault, &app, grant).await?);
-        }
-        items.push(shape::grant(grant, known.get(&grant.secret).and_then(Option::as_ref), vault.clock.now()));
+        let secret = match known.entry(grant.secret) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(place) => place.insert(secret_of(&vault, &app, grant).await?),
+        };
+        items.push(shape::grant(grant, secret.as_ref(), vault.clock.now()));
     }
     Ok(Json(shape::page(items, page.limit.get(), "grant_id")))
 }

@@ -5,13 +5,13 @@ use std::sync::Arc;
 use alter_core::key::KeyKind;
 use axum::Json;
 use axum::body::Body;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, State};
 use http::StatusCode;
 use serde::Deserialize;
 use serde_json::Value;
 
 use super::change::{Author, commit};
-use super::read::{self, PageQuery, invalid, not_found};
+use super::read::{self, PageQuery, Params, invalid, not_found};
 use super::shape;
 use crate::api::Vault;
 use crate::api::judge::reach::KNOWN_SCOPES;
@@ -40,7 +40,7 @@ struct NewKey {
 pub async fn list(
     State(vault): State<Arc<Vault>>,
     Path(app): Path<String>,
-    Query(query): Query<PageQuery>,
+    Params(query): Params<PageQuery>,
 ) -> Result<Json<Value>, Refusal> {
     let (app, page) = (read::app(&vault, &app).await?, query.page(KeyId::parse)?);
     let keys = vault.store.keys(app.id, page).await.map_err(|error| unreadable(&error))?;

@@ -3,6 +3,8 @@
 use std::num::NonZeroU32;
 
 use axum::body::Body;
+use axum::extract::{FromRequestParts, Query};
+use http::request::Parts;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
@@ -17,6 +19,21 @@ const MOST_ENTRIES: u32 = 1000;
 const USUAL_ENTRIES: u32 = 100;
 /// Longest life of a key or grant that can be asked for: a century, so that no date overflows.
 const MOST_SECONDS: u64 = 100 * 366 * 86_400;
+
+/// Query parameters, refused in the vault's own words if they cannot be read.
+#[derive(Debug)]
+pub struct Params<T>(pub T);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Params<T> {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Refusal> {
+        match Query::<T>::from_request_parts(parts, state).await {
+            Ok(Query(params)) => Ok(Self(params)),
+            Err(_) => Err(invalid("The query cannot be read: a parameter is not of its type, such as limit=20.")),
+        }
+    }
+}
 
 /// `?after=ID&limit=N`.
 #[derive(Debug, Deserialize)]

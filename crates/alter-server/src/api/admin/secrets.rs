@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::body::Body;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, State};
 use http::StatusCode;
 use serde::Deserialize;
 use serde_json::Value;
 
 use super::change::{Author, commit};
-use super::read::{self, PageQuery, invalid, not_found};
+use super::read::{self, PageQuery, Params, invalid, not_found};
 use super::shape;
 use crate::api::Vault;
 use crate::api::injection::{Description, Prepared, Unusable, Values};
@@ -52,7 +52,7 @@ struct Change {
 pub async fn list(
     State(vault): State<Arc<Vault>>,
     Path(app): Path<String>,
-    Query(query): Query<PageQuery>,
+    Params(query): Params<PageQuery>,
 ) -> Result<Json<Value>, Refusal> {
     let (app, page) = (read::app(&vault, &app).await?, query.page(SecretId::parse)?);
     let secrets = vault.store.secrets(app.id, page).await.map_err(|error| unreadable(&error))?;
