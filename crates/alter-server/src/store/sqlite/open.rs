@@ -5,6 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, params};
 
 use super::columns::store_error;
@@ -74,6 +75,8 @@ pub(super) fn connect(path: &Path, options: &SqliteOptions) -> Result<Connection
     let opened = Connection::open_with_flags(path, mode | OpenFlags::SQLITE_OPEN_NO_MUTEX).and_then(|connection| {
         connection.set_prepared_statement_cache_capacity(128);
         connection.busy_timeout(Duration::from_secs(5))?;
+        // Plans do not depend on bound values; without this every new value makes SQLite prepare the statement again.
+        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
         connection.pragma_update(None, "foreign_keys", true)?;
         connection.pragma_update(None, "cache_size", -16_384)?;
         Ok(connection)
