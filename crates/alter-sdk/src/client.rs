@@ -8,7 +8,7 @@ use alter_core::client::{Arg, CallerType, Client, ClientKind, ClientOptions, Res
 use alter_core::error::{Error, Result};
 use alter_core::host::Log;
 use alter_core::rate_limit::RateLimit;
-use alter_core::token::{RetryInfo, is_canonical_uuid};
+use alter_core::token::RetryInfo;
 
 use crate::host::TokioHost;
 use crate::request::Request;
@@ -260,11 +260,7 @@ impl App {
         if self.0.client.is_closed() {
             return Err(Error::invalid("get_agent() was called on a closed client. Make a new one."));
         }
-        let id = agent_id.to_ascii_lowercase();
-        if !is_canonical_uuid(&id) {
-            return Err(Error::invalid("agent_id is not a UUID. Use the id that the agent was created with."));
-        }
-        let options = self.0.settings.options.clone().impersonating(id)?;
+        let options = self.0.settings.options.clone().impersonating(agent_id)?;
         let settings = Settings { options, user_token_getter: None, ..self.0.settings.clone() };
         Ok(Agent(settings.make()?))
     }

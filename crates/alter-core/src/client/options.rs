@@ -6,6 +6,7 @@ use crate::error::{Error, Kind, Result};
 use crate::host::{Log, NoLog};
 use crate::key::is_valid_key;
 use crate::secret::Secret;
+use crate::token::is_canonical_uuid;
 use crate::url::base;
 
 /// Longest caller, in characters.
@@ -125,9 +126,13 @@ impl ClientOptions {
     /// The same key, address and log, in the name of an agent: its canonical UUID becomes the caller.
     ///
     /// # Errors
-    /// `AlterValueError` if the id cannot be a caller.
-    pub fn impersonating(self, agent_id: String) -> Result<Self> {
-        Self { kind: ClientKind::Impersonation, caller_type: CallerType::Agent, ..self }.caller(agent_id)
+    /// `AlterValueError` if the id is not a UUID.
+    pub fn impersonating(self, agent_id: &str) -> Result<Self> {
+        let id = agent_id.to_ascii_lowercase();
+        if !is_canonical_uuid(&id) {
+            return Err(Error::invalid("agent_id is not a UUID. Use the id that the agent was created with."));
+        }
+        Self { kind: ClientKind::Impersonation, caller_type: CallerType::Agent, ..self }.caller(id)
     }
 
     /// Value of the `User-Agent` header.

@@ -1,0 +1,23 @@
+//! The Rust engine as the TypeScript package sees it: the addon behind `@alter-ai/alter-sdk`.
+//!
+//! Types in, types out; no rule of the protocol lives here. The classes are private: `node/src` makes the public ones of them.
+//!
+//! What crosses is little and plain: arguments and answers as one JSON text each, bodies as bytes. A crossing costs about as much per
+//! value as parsing a short text does, so one text is cheaper than twenty properties, and its shape is declared once, with serde.
+
+use alter_core::key;
+use napi_derive::napi;
+
+mod arguments;
+mod client;
+mod failure;
+mod host;
+mod queue;
+mod response;
+mod runtime;
+
+/// Whether a text is a well-formed API key.
+#[napi]
+pub fn is_valid_key(text: String) -> bool {
+    key::is_valid_key(&text)
+}
