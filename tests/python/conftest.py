@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from scripted import Scripted
 
 VECTORS = Path(__file__).resolve().parent.parent / "vectors"

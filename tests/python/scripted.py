@@ -110,7 +110,9 @@ class Scripted:
 
     def wait_for_requests(self, at: str, count: int) -> list[Seen]:
         with self._changed:
-            enough = self._changed.wait_for(lambda: len([s for s in self._all if s.target.startswith(at)]) >= count, WAIT)
+            enough = self._changed.wait_for(
+                lambda: len([s for s in self._all if s.target.startswith(at)]) >= count, WAIT
+            )
         assert enough, f"{count} requests to {at} did not come: {[s.target for s in self._all]}"
         return self.requests(at)
 

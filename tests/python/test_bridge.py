@@ -9,9 +9,9 @@ import threading
 from typing import Any
 
 import pytest
-from scripted import APP_KEY, GRANT, Scripted
 
 from alter_sdk import App
+from scripted import APP_KEY, GRANT, Scripted
 
 
 async def call(app: App, server: Scripted, n: int = 1) -> Any:

@@ -75,7 +75,8 @@ impl Report {
 
 impl Drop for Report {
     fn drop(&mut self) {
-        if !self.sent {
+        // At the end of the interpreter nobody is left to be told; a thread that still waits must not be given an exception to print.
+        if !self.sent && !runtime::is_stopped() {
             self.inbox.push(Event::Lost(self.number));
         }
     }

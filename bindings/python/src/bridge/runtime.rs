@@ -100,6 +100,11 @@ pub fn running() -> Option<Handle> {
     }
 }
 
+/// Whether the engine has ended for good.
+pub fn is_stopped() -> bool {
+    matches!(*state(), State::Stopped)
+}
+
 /// Differs between a process and its forked children: what belongs to another generation's runtime is dead here.
 pub fn generation() -> u64 {
     GENERATION.load(Ordering::Relaxed)
