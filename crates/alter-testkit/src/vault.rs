@@ -125,7 +125,7 @@ impl Vault {
             if let Some(status) = self.child.try_wait()? {
                 return Err(io::Error::other(format!("alter serve ended with {status}\n{}", self.printed()?)));
             }
-            if self.is_ready() {
+            if is_ready(self.address) {
                 return Ok(());
             }
             if Instant::now() > deadline {
@@ -135,18 +135,20 @@ impl Vault {
             thread::sleep(PAUSE);
         }
     }
+}
 
-    fn is_ready(&self) -> bool {
-        let ask = || -> io::Result<u16> {
-            let connection = TcpStream::connect(self.address)?;
-            connection.set_read_timeout(Some(READY_LIMIT))?;
-            let headers = Headers(vec![("Host".into(), self.address.to_string()), ("Connection".into(), "close".into())]);
-            let request = Request { method: "GET".into(), target: "/readyz".into(), headers, body: Vec::new() };
-            request.write(&mut &connection)?;
-            Ok(Response::read(&mut BufReader::new(&connection))?.status)
-        };
-        ask().is_ok_and(|status| status == 200)
-    }
+/// Whether the vault at `address` says that it is ready for requests.
+#[must_use]
+pub fn is_ready(address: SocketAddr) -> bool {
+    let ask = || -> io::Result<u16> {
+        let connection = TcpStream::connect(address)?;
+        connection.set_read_timeout(Some(READY_LIMIT))?;
+        let headers = Headers(vec![("Host".into(), address.to_string()), ("Connection".into(), "close".into())]);
+        let request = Request { method: "GET".into(), target: "/readyz".into(), headers, body: Vec::new() };
+        request.write(&mut &connection)?;
+        Ok(Response::read(&mut BufReader::new(&connection))?.status)
+    };
+    ask().is_ok_and(|status| status == 200)
 }
 
 /// The program without the settings of whoever runs the tests.

@@ -1,5 +1,6 @@
-//! The project's commands: `cargo xtask setup | demo | test | conformance | codegen`.
+//! The project's commands: `cargo xtask setup | demo | test | conformance | bench | codegen`.
 
+mod bench;
 mod checks;
 mod codegen;
 mod command;
@@ -49,6 +50,15 @@ enum Task {
         #[arg(long, value_name = "ID", default_value = "")]
         only: String,
     },
+    /// Measure what calls cost through us, through the public package and by hand, and what the vault costs.
+    Bench {
+        /// Write the figures into docs/benchmarks.md and docs/benchmarks/results.json.
+        #[arg(long, conflicts_with = "smoke")]
+        publish: bool,
+        /// Make a few calls with each program of the development build: do they work?
+        #[arg(long)]
+        smoke: bool,
+    },
     /// Write the generated files again.
     Codegen {
         /// Write nothing; fail if a file differs from what would be written.
@@ -87,6 +97,7 @@ fn main() -> ExitCode {
         Task::Demo => demo::run(&project, &mut report),
         Task::Test { only } => checks::run(&project, &mut report, &only),
         Task::Conformance { client, only } => conformance::run(&project, &mut report, &ClientChoice::clients(&client), &only),
+        Task::Bench { publish, smoke } => bench::run(&project, &mut report, bench::Mode::chosen(publish, smoke)),
         Task::Codegen { check } => codegen::run(&project, &mut report, check),
     }
     report.finish()

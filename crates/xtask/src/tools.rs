@@ -75,7 +75,10 @@ impl Venv {
 }
 
 /// Does `work` unless it was done for the same `key` before; `stamp` remembers.
-fn once(stamp: &Path, key: &str, work: impl FnOnce() -> Result<(), Failure>) -> Result<(), Failure> {
+///
+/// # Errors
+/// Those of `work`, and when the stamp cannot be written.
+pub fn once(stamp: &Path, key: &str, work: impl FnOnce() -> Result<(), Failure>) -> Result<(), Failure> {
     if fs::read_to_string(stamp).is_ok_and(|known| known == key) {
         return Ok(());
     }

@@ -14,17 +14,19 @@ use crate::report::{Checks, Failure, Report};
 const MAX_LINES: usize = 600;
 
 /// What each crate may depend on inside the workspace. See ARCHITECTURE.md.
-const MAY_KNOW: [(&str, &[&str]); 10] = [
+const MAY_KNOW: [(&str, &[&str]); 11] = [
     ("alter-core", &[]),
     ("alter-sdk", &["alter-core"]),
     ("alter-server", &["alter-core"]),
     ("alter-cli", &["alter-core", "alter-sdk", "alter-server"]),
     ("alter-python", &["alter-core", "alter-sdk"]),
+    ("alter-node", &["alter-core", "alter-sdk"]),
     ("alter-testkit", &[]),
+    ("alter-bench", &["alter-core", "alter-sdk"]),
     ("alter-conformance", &["alter-sdk"]),
     ("alter-demo", &["alter-sdk"]),
+    ("alter-bench", &["alter-core", "alter-sdk", "alter-server", "alter-testkit"]),
     ("xtask", &["alter-core", "alter-testkit"]),
-    ("alter-workspace", &[]),
 ];
 
 /// Crates that would give the engine an async runtime or an HTTP library.

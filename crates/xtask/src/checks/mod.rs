@@ -4,7 +4,7 @@ mod counts;
 mod deny;
 mod layout;
 pub mod python;
-mod rust;
+pub mod rust;
 
 use clap::ValueEnum;
 

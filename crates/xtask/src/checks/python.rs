@@ -1,6 +1,7 @@
 //! The Python package: wheel, formatting, lints, types, tests, and the recorded calls.
 
 use std::fs;
+use std::sync::OnceLock;
 
 use crate::checks::counts;
 use crate::command::Run;
@@ -11,8 +12,15 @@ use crate::tools::{self, Venv};
 /// Groups of recorded calls whose public calls exist so far.
 const RECORDED_GROUPS: [&str; 2] = ["request", "constrained"];
 
-/// Makes the wheel from the one development build and installs it into `.venv`; `None` if that failed.
+/// What came of the wheel in this run: several groups need it, one of them makes it.
+static INSTALLED: OnceLock<Option<Venv>> = OnceLock::new();
+
+/// The environment with the wheel of this build; `None` if it could not be made.
 pub fn installed(project: &Project, report: &mut Report) -> Option<Venv> {
+    INSTALLED.get_or_init(|| install(project, report)).clone()
+}
+
+fn install(project: &Project, report: &mut Report) -> Option<Venv> {
     let venv = report.value("Python environment .venv", || Ok((Venv::development(project)?, Checks::NONE)))?;
     report.step("wheel", || install_wheel(project, &venv).map(|()| Checks::ONE)).then_some(venv)
 }

@@ -5,6 +5,14 @@ use crate::command::Run;
 use crate::project::Project;
 use crate::report::{Checks, Report};
 
+/// Builds programs of the workspace for a group that runs them.
+pub fn programs(project: &Project, report: &mut Report, packages: &[&str]) -> bool {
+    report.step("build programs", || {
+        let build = Run::cargo().args(["build", "--locked"]).args(packages.iter().flat_map(|name| ["-p", name]));
+        build.within(project.root()).success().map(|_| Checks::NONE)
+    })
+}
+
 /// Runs the group.
 pub fn run(project: &Project, report: &mut Report) {
     let cargo = |args: &[&str]| Run::cargo().args(args).within(project.root());

@@ -1,6 +1,7 @@
 //! `cargo xtask codegen`: files that are written from one declaration, and the check that nobody edited them by hand.
 
 mod differences;
+mod errors_page;
 mod python;
 
 use std::fs;
@@ -20,8 +21,11 @@ pub struct Generated {
 /// One generator: a name, and the files that it writes.
 type Generator = (&'static str, fn(&Project) -> Result<Vec<Generated>, Failure>);
 
-const GENERATORS: [Generator; 2] =
-    [("Python package", |_| Ok(python::files())), ("differences from the public package", differences::files)];
+const GENERATORS: [Generator; 3] = [
+    ("Python package", |_| Ok(python::files())),
+    ("table of errors", errors_page::files),
+    ("differences from the public package", differences::files),
+];
 
 /// Writes every generated file, or only compares.
 pub fn run(project: &Project, report: &mut Report, check: bool) {

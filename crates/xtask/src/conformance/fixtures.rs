@@ -17,7 +17,7 @@ const UNKNOWN_KEY: &str = "alter_rk_abcdefghijklmnopqrstuv_iwpykn";
 const TYPO_KEY: &str = "alter_rk_abcdefghijklmnopqrstuw_iwpykn";
 /// A grant id that no vault gives out.
 const UNKNOWN_GRANT: &str = "00000000-0000-4000-8000-000000000000";
-/// How long to wait for a grant to expire that was made to live for one second.
+/// How long to wait for something to expire that was made to live for one second.
 const EXPIRY_LIMIT: Duration = Duration::from_secs(15);
 
 /// The keys and grants of one client, by the names that the scenarios use.
@@ -42,6 +42,7 @@ impl Fixtures {
             ("typo".to_owned(), TYPO_KEY.to_owned()),
         ]);
         keys.insert("revoked".to_owned(), operator.revoked_key()?);
+        keys.insert("expired".to_owned(), operator.expired_key()?);
         keys.insert("without-tokens".to_owned(), operator.key(&["grants:read"])?);
         keys.insert("only-tokens".to_owned(), operator.key(&["tokens:retrieve"])?);
         let mut grants = BTreeMap::new();
@@ -53,6 +54,7 @@ impl Fixtures {
         grants.insert("second".to_owned(), operator.grant("header", &[])?);
         grants.insert("revoked".to_owned(), operator.revoked_grant("header")?);
         grants.insert("expired".to_owned(), operator.expired_grant("header")?);
+        grants.insert("deleted".to_owned(), operator.grant_of_deleted_secret(scenarios, host)?);
         grants.insert("unknown".to_owned(), UNKNOWN_GRANT.to_owned());
         grants.insert("malformed".to_owned(), "not-a-grant".to_owned());
         grants.insert("foreign".to_owned(), Self::foreign_grant(vault, app, host, scenarios)?);
@@ -100,20 +102,45 @@ impl Operator<'_> {
 
     fn expired_grant(&self, secret: &str) -> Result<String, Failure> {
         let id = self.grant(secret, &["--expires-in", "1s"])?;
+        self.until_expired("grant", "grant_id", &id)?;
+        Ok(id)
+    }
+
+    fn grant_of_deleted_secret(&self, scenarios: &Scenarios, host: &str) -> Result<String, Failure> {
+        let template = scenarios.secrets.first().ok_or_else(|| Failure::new("the scenario list has no secret"))?;
+        let secret = Secret { name: "short-lived".to_owned(), ..template.clone() };
+        self.secret(&secret, host)?;
+        let id = self.grant(&secret.name, &[])?;
+        self.vault.records(&["secret", "delete", &secret.name, "--app", self.app, "--yes"], "")?;
+        Ok(id)
+    }
+
+    /// Waits until the list of `noun` says that the one with this id has expired.
+    fn until_expired(&self, noun: &str, id_member: &str, id: &str) -> Result<(), Failure> {
         let deadline = Instant::now() + EXPIRY_LIMIT;
-        while self.one(&["grant", "show", &id, "--app", self.app], "", "status")? != "expired" {
+        loop {
+            let records = self.vault.records(&[noun, "list", "--app", self.app], "")?;
+            let mine = records.iter().find(|record| record[id_member] == id);
+            if mine.is_some_and(|record| record["status"] == "expired") {
+                return Ok(());
+            }
             if Instant::now() > deadline {
-                return Err(Failure::new("a grant made with --expires-in 1s did not expire"));
+                return Err(Failure::new(format!("a {noun} made with --expires-in 1s did not expire: {mine:?}")));
             }
             thread::sleep(Duration::from_millis(100));
         }
-        Ok(id)
     }
 
     fn key(&self, scopes: &[&str]) -> Result<String, Failure> {
         let mut line = vec!["key", "create", "--app", self.app];
         line.extend(scopes.iter().flat_map(|scope| ["--scope", scope]));
         self.one(&line, "", "api_key")
+    }
+
+    fn expired_key(&self) -> Result<String, Failure> {
+        let records = self.vault.records(&["key", "create", "--app", self.app, "--expires-in", "1s"], "")?;
+        self.until_expired("key", "id", &text(&records, "id")?)?;
+        text(&records, "api_key")
     }
 
     fn revoked_key(&self) -> Result<String, Failure> {

@@ -13,8 +13,7 @@ use alter_testkit::relay::{Attack, Relay};
 use alter_testkit::vault::Vault;
 use serde_json::{Map, json};
 
-use crate::checks;
-use crate::command::Run;
+use crate::checks::{python, rust};
 use crate::conformance::client::{Call, Client, Observed};
 use crate::conformance::compare::Evidence;
 use crate::conformance::fixtures::Fixtures;
@@ -38,11 +37,8 @@ pub fn run(project: &Project, report: &mut Report, clients: &[Client], only: &st
 
 /// Builds what the run needs.
 fn prepare(project: &Project, report: &mut Report, clients: &[Client]) -> bool {
-    let built = report.step("build alter and the Rust driver", || {
-        let build = Run::cargo().args(["build", "--locked", "-p", "alter-cli", "-p", "alter-conformance"]);
-        build.within(project.root()).success().map(|_| Checks::NONE)
-    });
-    built && (!clients.contains(&Client::Python) || checks::python::installed(project, report).is_some())
+    let built = rust::programs(project, report, &["alter-cli", "alter-conformance"]);
+    built && (!clients.contains(&Client::Python) || python::installed(project, report).is_some())
 }
 
 fn play(project: &Project, report: &mut Report, clients: &[Client], only: &str) {

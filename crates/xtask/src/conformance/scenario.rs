@@ -24,7 +24,7 @@ pub struct Scenarios {
 }
 
 /// A managed secret of the vault.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Secret {
     /// Its name, slug, and the name of its grant.
@@ -48,7 +48,7 @@ impl Secret {
 }
 
 /// One credential in a request to the provider.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 #[serde(untagged)]
 pub enum Arrival {
     /// A header.

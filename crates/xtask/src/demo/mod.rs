@@ -7,8 +7,7 @@ mod act;
 use alter_testkit::provider::{Account, Credential, Provider};
 use alter_testkit::vault::Vault;
 
-use crate::checks::python;
-use crate::command::Run;
+use crate::checks::{python, rust};
 use crate::demo::act::{Caller, Stage};
 use crate::project::Project;
 use crate::report::{Checks, Failure, Report};
@@ -19,10 +18,7 @@ const SECRET: &str = "demo-secret-9d41c7";
 /// Runs the demo.
 pub fn run(project: &Project, report: &mut Report) {
     report.heading("Getting ready");
-    let built = report.step("build alter and the Rust program", || {
-        let build = Run::cargo().args(["build", "--locked", "-p", "alter-cli", "-p", "alter-demo"]);
-        build.within(project.root()).success().map(|_| Checks::NONE)
-    });
+    let built = rust::programs(project, report, &["alter-cli", "alter-demo"]);
     if !built || python::installed(project, report).is_none() {
         return;
     }

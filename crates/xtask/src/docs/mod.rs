@@ -6,6 +6,7 @@ mod session;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::checks::{python, rust};
 use crate::docs::page::{Action, Example};
 use crate::docs::session::Session;
 use crate::project::Project;
@@ -13,6 +14,10 @@ use crate::report::{Checks, Failure, Report};
 
 /// Runs the examples of each page and follows its links.
 pub fn run(project: &Project, report: &mut Report) {
+    if !rust::programs(project, report, &["alter-cli"]) || python::installed(project, report).is_none() {
+        report.skip("pages", "a program that they run is missing");
+        return;
+    }
     let Some(pages) = report.value("pages", || Ok((pages(project.root())?, Checks::NONE))) else { return };
     for path in pages {
         let name = path.strip_prefix(project.root()).unwrap_or(&path).display().to_string();
@@ -25,7 +30,7 @@ fn pages(root: &Path) -> Result<Vec<PathBuf>, Failure> {
     for folder in [root.to_owned(), root.join("docs")] {
         for entry in fs::read_dir(folder)? {
             let path = entry?.path();
-            if path.extension().is_some_and(|extension| extension == "md") {
+            if path.extension().is_some_and(|extension| extension == "md" || extension == "txt") {
                 pages.push(path);
             }
         }
@@ -37,13 +42,6 @@ fn pages(root: &Path) -> Result<Vec<PathBuf>, Failure> {
 fn check(project: &Project, path: &Path) -> Result<Checks, Failure> {
     let markdown = fs::read_to_string(path)?;
     let mut checks = 0;
-    let folder = path.parent().unwrap_or(path);
-    for (line, link) in page::links(&markdown) {
-        if !folder.join(&link).exists() {
-            return Err(Failure::new(format!("line {line}: the link {link} leads nowhere")));
-        }
-        checks += 1;
-    }
     let examples = page::examples(&markdown)?;
     if !examples.is_empty() {
         let mut session = Session::begin(project)?;
@@ -52,6 +50,13 @@ fn check(project: &Project, path: &Path) -> Result<Checks, Failure> {
                 .map_err(|failure| Failure { message: format!("line {}: {}", example.line, failure.message), ..failure })?;
             checks += 1;
         }
+    }
+    let folder = path.parent().unwrap_or(path);
+    for (line, link) in page::links(&markdown) {
+        if !folder.join(&link).exists() {
+            return Err(Failure::new(format!("line {line}: the link {link} leads nowhere")));
+        }
+        checks += 1;
     }
     Ok(Checks::passed(checks))
 }

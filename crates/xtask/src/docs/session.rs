@@ -4,7 +4,7 @@
 //! the credential of the examples, and the vault's usual port becomes a free one.
 
 use std::fs;
-use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::thread;
@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use alter_testkit::children::Guarded;
 use alter_testkit::provider::{Account, Credential, Provider};
+use alter_testkit::vault;
 use tempfile::TempDir;
 
 use crate::command::Run;
@@ -34,7 +35,7 @@ pub struct Session {
     folder: TempDir,
     provider: Provider,
     path: String,
-    vault: String,
+    vault: SocketAddr,
     /// What the last block printed.
     printed: String,
 }
@@ -51,7 +52,7 @@ impl Session {
         let mut folders: Vec<PathBuf> = vec![project.target().join("debug"), project.path(".venv/bin")];
         folders.extend(std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default()));
         let path = std::env::join_paths(folders)?.to_string_lossy().into_owned();
-        let vault = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.to_string();
+        let vault = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?;
         let folder = tempfile::Builder::new().prefix("alter-docs-").tempdir()?;
         Ok(Self { background: Vec::new(), folder, provider, path, vault, printed: String::new() })
     }
@@ -68,10 +69,10 @@ impl Session {
         Ok(())
     }
 
-    /// Starts a block that does not end by itself, and waits until the vault can be reached.
+    /// Starts a block that does not end by itself, and waits until the vault is ready.
     ///
     /// # Errors
-    /// When it ends early or the vault cannot be reached in time.
+    /// When it ends early or the vault is not ready in time.
     pub fn start(&mut self, block: &str) -> Result<(), Failure> {
         let log = fs::File::create(self.folder.path().join(".background"))?;
         let mut command = Command::new("bash");
@@ -84,12 +85,12 @@ impl Session {
             if let Some(status) = child.try_wait()? {
                 return Err(Failure::new(format!("it ended with {status}")).output(self.printed.clone()));
             }
-            if TcpStream::connect(&self.vault).is_ok() {
+            if vault::is_ready(self.vault) {
                 self.background.push(child);
                 return Ok(());
             }
             if Instant::now() > deadline {
-                return Err(Failure::new("the vault cannot be reached").output(self.printed.clone()));
+                return Err(Failure::new("the vault is not ready").output(self.printed.clone()));
             }
             thread::sleep(Duration::from_millis(20));
         }
@@ -123,7 +124,7 @@ impl Session {
             ("HOME", home.clone()),
             ("XDG_DATA_HOME", format!("{home}/.local/share")),
             ("PATH", self.path.clone()),
-            ("ALTER_ADDRESS", self.vault.clone()),
+            ("ALTER_ADDRESS", self.vault.to_string()),
             ("ALTER_BASE_URL", format!("http://{}", self.vault)),
             ("NO_COLOR", "1".to_owned()),
         ]
@@ -133,7 +134,7 @@ impl Session {
     fn local(&self, text: &str) -> String {
         let address = self.provider.address().to_string();
         let text = text.replace(&format!("https://{EXAMPLE_HOST}"), &format!("http://{address}"));
-        text.replace(EXAMPLE_HOST, &address).replace(USUAL_ADDRESS, &self.vault)
+        text.replace(EXAMPLE_HOST, &address).replace(USUAL_ADDRESS, &self.vault.to_string())
     }
 }
 

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use alter_core::error::Kind;
 use alter_core::error::taxonomy::Default as AttributeDefault;
 
-use super::constructors::{self, Argument};
+use crate::codegen::constructors::{self, Argument, Parent, Type};
 
 const HEAD: &str = include_str!("exceptions_head.py.txt");
 const ROOT: &str = include_str!("exceptions_root.py.txt");
@@ -57,7 +57,7 @@ fn class(kind: Kind) -> String {
     if let Some(constructor) = constructors::of(kind) {
         out.push('\n');
         out.push_str(&signature(&constructor.positional, &constructor.keyword_only));
-        let _ = writeln!(out, "        super().__init__({})", constructor.parent_arguments);
+        let _ = writeln!(out, "        super().__init__({})", parent_arguments(constructor.parent));
         for attribute in kind.own_attributes() {
             let name = attribute.name;
             // Only a caller's list is copied: what an exception carries must not change with it.
@@ -108,9 +108,25 @@ fn signature(positional: &[Argument], keyword_only: &[Argument]) -> String {
 }
 
 fn source(argument: &Argument) -> String {
-    let Argument { name, annotation, default } = argument;
-    match default {
-        Some(default) => format!("{name}: {annotation} = {default}"),
-        None => format!("{name}: {annotation}"),
+    let name = argument.name;
+    let (annotation, default) = match argument.of {
+        Type::Message(None) => return format!("{name}: str"),
+        Type::Message(Some(text)) => return format!("{name}: str = \"{text}\""),
+        Type::Details => ("dict[str, Any] | None", "None"),
+        Type::Text => ("str | None", "None"),
+        Type::Texts => ("list[str] | None", "None"),
+        Type::Whole => ("int | None", "None"),
+        Type::Flag => ("bool", "False"),
+        Type::Candidates => ("list[GrantCandidate] | None", "None"),
+        Type::Credentials => ("list[CredentialChoice] | None", "None"),
+    };
+    format!("{name}: {annotation} = {default}")
+}
+
+fn parent_arguments(parent: Parent) -> String {
+    match parent {
+        Parent::Plain => "message, details".to_owned(),
+        Parent::Policy(error) => format!("message, \"{error}\", details"),
+        Parent::Provider => "message, status_code, response_body, details".to_owned(),
     }
 }

@@ -1,6 +1,5 @@
 //! What is generated for the Python package.
 
-mod constructors;
 mod exceptions;
 
 use super::Generated;

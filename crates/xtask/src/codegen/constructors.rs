@@ -1,52 +1,74 @@
-//! The argument lists of Python's exception constructors.
+//! The argument lists of the error classes' constructors.
 //!
 //! Which classes there are, what they derive from and which attributes they have stands in `alter_core::error::taxonomy`. The
-//! order, the spelling and the defaults of the arguments are particular to Python, where they are part of the public surface
-//! that programs written for 0.29.0 call, so they stand here.
+//! order, the spelling and the defaults of the arguments are part of the public surface that programs written for the public
+//! packages call, and have no meaning to the core, so they stand here.
 
 use alter_core::error::Kind;
 
-/// One argument after `self`.
+/// What an argument may be. All but the message may also be missing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Type {
+    /// The message; text that is required unless there is a text in its place.
+    Message(Option<&'static str>),
+    /// Facts for machines.
+    Details,
+    Text,
+    Texts,
+    Whole,
+    Flag,
+    /// A list of grants.
+    Candidates,
+    /// A list of credentials.
+    Credentials,
+}
+
+/// One argument.
 pub struct Argument {
     pub name: &'static str,
-    pub annotation: &'static str,
-    /// Python source of the default; `None` if the argument is required.
-    pub default: Option<&'static str>,
+    pub of: Type,
+}
+
+/// The arguments for the constructor of the parent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Parent {
+    /// Message and details.
+    Plain,
+    /// Message, a policy error of this class's own, and details.
+    Policy(&'static str),
+    /// Message, status, body and details.
+    Provider,
 }
 
 /// A constructor that a class declares for itself; a class without one inherits its parent's.
 pub struct Constructor {
     pub positional: Vec<Argument>,
     pub keyword_only: Vec<Argument>,
-    /// Python source of the arguments for the parent's constructor.
-    pub parent_arguments: &'static str,
-}
-
-const fn argument(name: &'static str, annotation: &'static str, default: &'static str) -> Argument {
-    Argument { name, annotation, default: Some(default) }
+    /// What the parent's constructor gets.
+    pub parent: Parent,
 }
 
 const fn text(name: &'static str) -> Argument {
-    argument(name, "str | None", "None")
+    Argument { name, of: Type::Text }
 }
 
 const fn texts(name: &'static str) -> Argument {
-    argument(name, "list[str] | None", "None")
+    Argument { name, of: Type::Texts }
 }
 
 const fn whole(name: &'static str) -> Argument {
-    argument(name, "int | None", "None")
+    Argument { name, of: Type::Whole }
 }
 
 const fn flag(name: &'static str) -> Argument {
-    argument(name, "bool", "False")
+    Argument { name, of: Type::Flag }
 }
 
-const MESSAGE: Argument = Argument { name: "message", annotation: "str", default: None };
-const DETAILS: Argument = argument("details", "dict[str, Any] | None", "None");
+const MESSAGE: Argument = Argument { name: "message", of: Type::Message(None) };
+const DETAILS: Argument = Argument { name: "details", of: Type::Details };
 
 /// The constructor that `kind`'s class declares, if it is an ordinary one: it hands message and details on and keeps the rest
-/// as attributes. The few with rules of their own are written out in `exceptions.rs`.
+/// as attributes. The few with rules of their own are written out by each language's generator.
 pub fn of(kind: Kind) -> Option<Constructor> {
     let (positional, keyword_only): (Vec<Argument>, Vec<Argument>) = match kind {
         Kind::AmbiguousGrant => (
@@ -58,18 +80,18 @@ pub fn of(kind: Kind) -> Option<Constructor> {
                 texts("app_user_ids"),
                 DETAILS,
                 texts("grant_ids"),
-                argument("candidates", "list[GrantCandidate] | None", "None"),
+                Argument { name: "candidates", of: Type::Candidates },
                 flag("candidates_truncated"),
             ],
             vec![],
         ),
-        Kind::CredentialIdRequired => (vec![MESSAGE, argument("credentials", "list[CredentialChoice] | None", "None"), DETAILS], vec![]),
+        Kind::CredentialIdRequired => (vec![MESSAGE, Argument { name: "credentials", of: Type::Credentials }, DETAILS], vec![]),
         Kind::GrantNotDelegable => (vec![MESSAGE, DETAILS], vec![text("detail_reason")]),
         Kind::GrantNotFound | Kind::GrantExpired => {
             (vec![MESSAGE, DETAILS, text("provider_id"), text("agent_id"), text("app_user_id")], vec![])
         }
         Kind::InsufficientScope => (
-            vec![argument("message", "str", "\"Insufficient scope\"")],
+            vec![Argument { name: "message", of: Type::Message(Some("Insufficient scope")) }],
             vec![
                 texts("required"),
                 texts("granted"),
@@ -110,11 +132,10 @@ pub fn of(kind: Kind) -> Option<Constructor> {
         ),
         _ => return None,
     };
-    let parent_arguments = match kind {
-        Kind::RedactDischargeFailed => "message, \"redact_discharge_failed\", details",
-        Kind::StepUpRequired => "message, \"step_up_required\", details",
-        Kind::ProviderUnauthorized | Kind::ScopeReauthRequired => "message, status_code, response_body, details",
-        _ => "message, details",
+    let parent = match kind {
+        Kind::RedactDischargeFailed | Kind::StepUpRequired => Parent::Policy(kind.code()),
+        Kind::ProviderUnauthorized | Kind::ScopeReauthRequired => Parent::Provider,
+        _ => Parent::Plain,
     };
-    Some(Constructor { positional, keyword_only, parent_arguments })
+    Some(Constructor { positional, keyword_only, parent })
 }
