@@ -311,7 +311,8 @@ fn clip(text: &str) -> String {
         return text.to_owned();
     }
     const MARK: char = '…';
-    let end = text.floor_char_boundary(MAX_TEXT_BYTES - MARK.len_utf8());
+    let most = MAX_TEXT_BYTES - MARK.len_utf8();
+    let end = (0..=most).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
     format!("{}{MARK}", &text[..end])
 }
 

@@ -70,15 +70,15 @@ async fn vault_on(disk: &Arc<Disk>) -> (Vault, Furnished) {
         options.limits.commit_group = 4;
         options.limits.read_queue = 3;
         options.limits.readers = 1;
-        options.limits.read_timeout = Duration::from_millis(100);
+        options.limits.read_timeout = Duration::from_millis(400);
         options.limits.close_timeout = Duration::from_millis(100);
     });
     let made = vault.furnished("shop").await;
     (vault, made)
 }
 
-fn in_100_ms() -> Instant {
-    Instant::now() + Duration::from_millis(100)
+fn before_long() -> Instant {
+    Instant::now() + Duration::from_millis(400)
 }
 
 async fn assert_intact(vault: &Vault, chain: ChainId) {
@@ -93,8 +93,8 @@ async fn a_hanging_disk_refuses_in_time_and_its_late_commit_reads_as_refused() {
     let nonce = Nonce { key: made.key.id, value: "n".into() };
     disk.set(Mode::HangsWriting);
     let begun = Instant::now();
-    let late = vault.store.commit(made.token_call().nonce(nonce.clone()), in_100_ms()).await;
-    assert!(matches!(failed(late), StoreError::Late { waited } if waited >= Duration::from_millis(90)));
+    let late = vault.store.commit(made.token_call().nonce(nonce.clone()), before_long()).await;
+    assert!(matches!(failed(late), StoreError::Late { waited } if waited >= Duration::from_millis(390)));
     assert!(begun.elapsed() < Duration::from_secs(5), "it waited for the disk");
     disk.hangs(1).await;
 
@@ -132,7 +132,7 @@ async fn behind_a_hanging_disk_the_queue_is_bounded_and_what_waited_too_long_is_
     let (vault, made) = vault_on(&disk).await;
     let before = vault.rows(made.chain()).await.len();
     disk.set(Mode::HangsWriting);
-    let commit = || vault.store.commit(made.token_call(), in_100_ms());
+    let commit = || vault.store.commit(made.token_call(), before_long());
     let mut first = commit();
     assert!(begin(&mut first).await.is_none());
     disk.hangs(1).await;
@@ -179,7 +179,7 @@ async fn rows_that_could_not_be_taken_back_are_taken_back_later() {
     let disk = Arc::new(Disk::default());
     let (vault, made) = vault_on(&disk).await;
     disk.set(Mode::HangsWriting);
-    let late = vault.store.commit(made.token_call(), in_100_ms()).await;
+    let late = vault.store.commit(made.token_call(), before_long()).await;
     assert_eq!(failed(late).code(), "store_late");
     disk.hangs(1).await;
     // The late commit itself goes through; from then on the disk is full.
@@ -227,7 +227,7 @@ async fn closing_does_not_wait_for_a_hanging_disk() {
     let disk = Arc::new(Disk::default());
     let (vault, made) = vault_on(&disk).await;
     disk.set(Mode::HangsWriting);
-    let late = vault.store.commit(made.token_call(), in_100_ms()).await;
+    let late = vault.store.commit(made.token_call(), before_long()).await;
     assert_eq!(failed(late).code(), "store_late");
     assert_eq!(vault.store.close().await.unwrap_err().code(), "store_late");
     disk.set(Mode::Works);

@@ -193,7 +193,8 @@ async fn a_key_file_that_others_can_read_is_refused() {
 
 #[tokio::test]
 async fn a_damaged_database_is_told_apart_and_left_alone() {
-    let damages: [(&str, fn(&mut Vec<u8>)); 3] = [
+    type Damage = fn(&mut Vec<u8>);
+    let damages: [(&str, Damage); 3] = [
         ("not a database", |bytes| bytes[..100].fill(b'x')),
         ("overwritten in the middle", |bytes| {
             let middle = bytes.len() / 2 / 4096 * 4096;

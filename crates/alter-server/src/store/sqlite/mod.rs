@@ -1,6 +1,6 @@
 //! The store on SQLite: one file, one process, nothing to install.
 //!
-//! A thread of its own writes ([`writer`]), a few others read ([`reader`]); callers only ever wait on a channel with a deadline. The database
+//! A thread of its own writes (`writer`), a few others read (`reader`); callers only ever wait on a channel with a deadline. The database
 //! runs with a write-ahead log and full synchronisation: an answered commit survives a power cut.
 
 mod columns;

@@ -90,13 +90,13 @@ impl Writer {
         while !closing {
             let mut jobs = Vec::with_capacity(self.group);
             match self.next(queue) {
-                Some(Message::Job(job)) => jobs.push(job),
+                Some(Message::Job(job)) => jobs.push(*job),
                 Some(Message::Close) => closing = true,
                 None => {}
             }
             while jobs.len() < self.group && !closing {
                 match queue.try_recv() {
-                    Ok(Message::Job(job)) => jobs.push(job),
+                    Ok(Message::Job(job)) => jobs.push(*job),
                     Ok(Message::Close) => closing = true,
                     Err(_) => break,
                 }
@@ -104,7 +104,19 @@ impl Writer {
             self.commit_group(jobs);
         }
         // What was queued behind the close message is refused by its answer being dropped.
-        if self.overdue.is_empty() { Ok(()) } else { self.transaction(&[]).map(drop) }
+        if !self.overdue.is_empty() {
+            self.transaction(&[])?;
+        }
+        self.empty_log();
+        Ok(())
+    }
+
+    /// Moves the write-ahead log into the database and cuts it to nothing, so that a closed folder holds no remains of what was deleted.
+    fn empty_log(&self) {
+        // Somebody who is reading from outside keeps the log alive; their end of it does the same.
+        if let Err(error) = self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())) {
+            tracing::warn!(%error, "the write-ahead log could not be emptied at closing");
+        }
     }
 
     /// The next message; `None` when there are overdue rows to write and nothing else came in time.
@@ -119,7 +131,7 @@ impl Writer {
         }
     }
 
-    fn commit_group(&mut self, mut jobs: Vec<Box<Job>>) {
+    fn commit_group(&mut self, mut jobs: Vec<Job>) {
         let now = Instant::now();
         // Whoever has given up already gets no row: nothing was tried for them.
         jobs.retain(|job| job.deadline > now && !job.answer.is_closed());
@@ -130,7 +142,7 @@ impl Writer {
             Ok(judged) => {
                 self.overdue.clear();
                 for (job, judged) in jobs.into_iter().zip(judged) {
-                    self.tell(*job, judged);
+                    self.tell(job, judged);
                 }
                 self.take_back_overdue();
             }
@@ -174,7 +186,7 @@ impl Writer {
     }
 
     /// One transaction: what is overdue, then each job by itself. All of it is durable afterwards, or nothing is.
-    fn transaction(&mut self, jobs: &[Box<Job>]) -> Result<Vec<Judged>, StoreError> {
+    fn transaction(&mut self, jobs: &[Job]) -> Result<Vec<Judged>, StoreError> {
         let judged = self.write(jobs);
         if judged.is_err() && !self.connection.is_autocommit() {
             // An error here leaves the connection inside the transaction, and the next BEGIN says so.
@@ -185,7 +197,7 @@ impl Writer {
         judged
     }
 
-    fn write(&mut self, jobs: &[Box<Job>]) -> Result<Vec<Judged>, StoreError> {
+    fn write(&mut self, jobs: &[Job]) -> Result<Vec<Judged>, StoreError> {
         let failed = |error| store_error(&error);
         self.connection.prepare_cached("BEGIN IMMEDIATE").and_then(|mut begin| begin.execute([])).map_err(failed)?;
         let judged = self.write_inside(jobs).map_err(failed)?;
@@ -194,7 +206,7 @@ impl Writer {
         Ok(judged)
     }
 
-    fn write_inside(&mut self, jobs: &[Box<Job>]) -> rusqlite::Result<Vec<Judged>> {
+    fn write_inside(&mut self, jobs: &[Job]) -> rusqlite::Result<Vec<Judged>> {
         let now = self.clock.now();
         let mut chains = OpenChains::default();
         let mut uses = UseCache::default();
