@@ -17,6 +17,7 @@ use crate::failure::{Exit, Failure};
 
 /// The operator key in the environment.
 pub const OPERATOR_KEY_VARIABLE: &str = "ALTER_OPERATOR_KEY";
+const REQUEST_ID: &str = "x-request-id";
 const TIMEOUT: Duration = Duration::from_secs(30);
 /// Entries asked for at once: the vault's most.
 const PAGE: u32 = 1000;
@@ -119,6 +120,10 @@ impl AdminClient {
             request.body(Full::new(bytes.into())).map_err(|error| Failure::usage("the request cannot be made").caused_by(error))?;
         let answer = self.http.request(request).await.map_err(|error| self.unreachable(root_cause(&error)))?;
         let status = answer.status();
+        // Every answer of a vault has a request id. Whatever else listens there may have errors that look like ours.
+        if !answer.headers().contains_key(REQUEST_ID) {
+            return Err(self.unreadable().caused_by(format!("HTTP {status} without a request id")));
+        }
         let body = Limited::new(answer.into_body(), MAX_ANSWER).collect().await.map_err(|error| self.unreachable(error))?;
         Ok((status, body.to_bytes()))
     }

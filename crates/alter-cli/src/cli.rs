@@ -64,7 +64,7 @@ pub enum Command {
     #[command(subcommand)]
     Key(key::KeyCommand),
     /// Make an HTTP call through a grant, like curl
-    Request(request::RequestArgs),
+    Request(Box<request::RequestArgs>),
     /// The audit trail: read it, verify it
     #[command(subcommand)]
     Audit(audit::AuditCommand),

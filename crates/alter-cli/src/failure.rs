@@ -43,9 +43,12 @@ With --json an error is one line on stderr: {\"error\":{\"code\":…,\"message\"
 The code is stable and finer than the exit code; the message is for people and may change.
 ";
 
-/// A failed command. Nothing in it may be secret.
-#[derive(Clone, Debug)]
-pub struct Failure {
+/// A failed command. Nothing in it may be secret. Cheap to move: the contents are boxed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure(Box<Inner>);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Inner {
     exit: Exit,
     code: String,
     message: String,
@@ -60,7 +63,8 @@ pub type Outcome = Result<(), Failure>;
 impl Failure {
     /// A failure with its exit code, stable code, and what happened.
     pub fn new(exit: Exit, code: impl Into<String>, message: impl Into<String>) -> Self {
-        Self { exit, code: code.into(), message: one_line(&message.into()), cause: None, help: None, details: Vec::new() }
+        let (code, message) = (code.into(), one_line(&message.into()));
+        Self(Box::new(Inner { exit, code, message, cause: None, help: None, details: Vec::new() }))
     }
 
     /// Wrong usage: exit code 2, code `usage`.
@@ -76,52 +80,52 @@ impl Failure {
     /// Adds the error below it.
     #[must_use]
     pub fn caused_by(mut self, cause: impl fmt::Display) -> Self {
-        self.cause = Some(one_line(&cause.to_string()));
+        self.0.cause = Some(one_line(&cause.to_string()));
         self
     }
 
     /// Adds the command or setting that mends it.
     #[must_use]
     pub fn help(mut self, help: impl Into<String>) -> Self {
-        self.help = Some(one_line(&help.into()));
+        self.0.help = Some(one_line(&help.into()));
         self
     }
 
     /// Adds a line that only `--verbose` shows.
     #[must_use]
     pub fn detail(mut self, detail: impl Into<String>) -> Self {
-        self.details.push(one_line(&detail.into()));
+        self.0.details.push(one_line(&detail.into()));
         self
     }
 
     /// The process's exit code.
     pub fn exit(&self) -> Exit {
-        self.exit
+        self.0.exit
     }
 
     /// The stable code.
     pub fn code(&self) -> &str {
-        &self.code
+        &self.0.code
     }
 
     /// What happened.
     pub fn message(&self) -> &str {
-        &self.message
+        &self.0.message
     }
 
     /// The error below, if there is one.
     pub fn cause(&self) -> Option<&str> {
-        self.cause.as_deref()
+        self.0.cause.as_deref()
     }
 
     /// What to do.
     pub fn remedy(&self) -> Option<&str> {
-        self.help.as_deref()
+        self.0.help.as_deref()
     }
 
     /// The lines that only `--verbose` shows.
     pub fn details(&self) -> &[String] {
-        &self.details
+        &self.0.details
     }
 }
 
@@ -145,8 +149,8 @@ impl From<StartError> for Failure {
             StartErrorKind::Storage(_) => Exit::Storage,
         };
         let mut failure = Self::new(exit, error.kind().code(), error.message());
-        failure.cause = error.cause().map(one_line);
-        failure.help = error.remedy().map(one_line);
+        failure.0.cause = error.cause().map(one_line);
+        failure.0.help = error.remedy().map(one_line);
         failure
     }
 }

@@ -58,7 +58,7 @@ async fn run(command: Command, context: &Context) -> Outcome {
         Command::Secret(command) => secret::run(command, context).await,
         Command::Grant(command) => grant::run(command, context).await,
         Command::Key(command) => key::run(command, context).await,
-        Command::Request(arguments) => request::run(arguments, context).await,
+        Command::Request(arguments) => request::run(*arguments, context).await,
         Command::Audit(command) => audit::run(command, context).await,
         Command::Config(command) => config::run(&command, context),
         Command::Version => {

@@ -50,11 +50,11 @@ impl Output {
     /// Prints records: a table for people, one JSON object per line with `--json`. `empty` is the hint for an empty list, on stderr.
     pub fn list(self, records: &[Value], columns: &[Column], empty: &str) {
         if self.json {
-            records.iter().for_each(|record| line(record));
+            records.iter().for_each(line);
         } else if records.is_empty() {
             self.hint(empty);
         } else {
-            line(table(records, columns));
+            table(records, columns).to_string().lines().for_each(|row| line(row.trim_end()));
         }
     }
 

@@ -59,7 +59,10 @@ const ROW_COLUMNS: &[Column] = &[
     Column::new("PROVIDER", |row| member(row, "provider_id")),
     Column::new("CALL", |row| match member(row, "method").as_str() {
         "-" => "-".to_owned(),
-        method => format!("{method} {}", member(row, "url")),
+        method => {
+            let status = row.pointer("/report/response_status").map(|status| format!(" → {status}")).unwrap_or_default();
+            format!("{method} {}{status}", member(row, "url"))
+        }
     }),
     Column::new("CALLER", |row| member(row, "caller")),
     Column::new("WHY", |row| match member(row, "reason").as_str() {

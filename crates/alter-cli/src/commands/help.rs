@@ -31,12 +31,12 @@ pub fn run(topic: &[String], _context: &Context) -> Outcome {
     let words = std::iter::once("alter").chain(topic.iter().map(String::as_str)).chain(["--help"]);
     match Cli::try_parse_from(words) {
         Err(error) if error.kind() == ErrorKind::DisplayHelp => {
-            line(error.render().ansi());
+            line(error.render().ansi().to_string().trim_end());
             Ok(())
         }
         Err(error) => Err(usage(&error)),
         Ok(_) => {
-            line(Cli::command().render_long_help().ansi());
+            line(Cli::command().render_long_help().ansi().to_string().trim_end());
             Ok(())
         }
     }
@@ -46,12 +46,12 @@ pub fn run(topic: &[String], _context: &Context) -> Outcome {
 pub fn answer(error: &clap::Error) -> ExitCode {
     match error.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
-            line(error.render().ansi());
+            line(error.render().ansi().to_string().trim_end());
             ExitCode::SUCCESS
         }
         // `alter` or `alter grant` alone: the page is the answer, but nothing was done.
         ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
-            crate::output::notice(error.render().ansi());
+            crate::output::notice(error.render().ansi().to_string().trim_end());
             ExitCode::from(Exit::Usage as u8)
         }
         _ => {

@@ -25,7 +25,7 @@ pub enum KeyCommand {
     #[command(after_help = "Example:\n  alter key list --app demo")]
     List {
         /// List operators instead
-        #[arg(long, conflicts_with = "app")]
+        #[arg(long)]
         operator: bool,
         #[command(flatten)]
         app: AppFlag,
@@ -36,7 +36,7 @@ pub enum KeyCommand {
         /// The key's id; with --operator the operator's name or id
         key: String,
         /// It is an operator's
-        #[arg(long, conflicts_with = "app")]
+        #[arg(long)]
         operator: bool,
         #[command(flatten)]
         app: AppFlag,
@@ -61,7 +61,7 @@ pub struct CreateArgs {
     #[arg(long, value_name = "SPAN", value_parser = span, conflicts_with = "operator")]
     expires_in: Option<u64>,
     /// Make an operator of this name instead
-    #[arg(long, value_name = "NAME", conflicts_with = "app")]
+    #[arg(long, value_name = "NAME")]
     operator: Option<String>,
     /// What the operator may do
     #[arg(long, value_enum, default_value_t = Role::Admin, requires = "operator")]

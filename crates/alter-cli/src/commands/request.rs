@@ -230,6 +230,8 @@ fn failed(error: &Error) -> Failure {
             Some(404 | 410) => Exit::NotFound,
             Some(409) => Exit::Conflict,
             Some(503) => Exit::Storage,
+            // A clear no, whatever status the protocol gives it.
+            _ if matches!(error.code(), "grant_revoked" | "credential_revoked" | "blocked_destination") => Exit::NotAllowed,
             _ => Exit::Failed,
         },
     };

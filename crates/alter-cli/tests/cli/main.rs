@@ -1,0 +1,10 @@
+//! The real binary as a person or a script meets it: exit code, stdout, stderr, and the stable code of every error.
+
+mod audit;
+mod first_steps;
+mod help;
+mod keys;
+mod request;
+mod secrets;
+mod serve;
+mod world;
