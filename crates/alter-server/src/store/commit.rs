@@ -11,7 +11,7 @@ use crate::model::{
 pub struct Nonce {
     /// The key that signed.
     pub key: KeyId,
-    /// The nonce as the request gave it, at most [`Nonce::MAX_BYTES`] long.
+    /// The nonce as the request gave it. Only a hash of it is stored, so its length does not matter.
     pub value: String,
 }
 
@@ -19,9 +19,6 @@ impl Nonce {
     /// How long a nonce is remembered: the clock window of 300 s on both sides, so a request that could still pass the clock check is never
     /// forgotten.
     pub const LIFETIME: std::time::Duration = std::time::Duration::from_secs(600);
-
-    /// Longest nonce in bytes (the protocol's own have 32). Check it before: a longer one fails the commit as [`super::StoreError::Failed`].
-    pub const MAX_BYTES: usize = 128;
 }
 
 /// Everything that becomes durable together. See [`Store::commit`](super::Store::commit).

@@ -24,9 +24,16 @@ pub(super) fn store_error(error: &rusqlite::Error) -> StoreError {
     }
 }
 
-/// Whether the error is a constraint that the statement's own values broke: the statement is undone, the transaction is well.
-pub(super) fn is_constraint(error: &rusqlite::Error) -> bool {
-    matches!(error, rusqlite::Error::SqliteFailure(failure, _) if failure.code == ErrorCode::ConstraintViolation)
+/// Whether only the rows that one commit asked for are at fault: a constraint that it broke, or a value that cannot be read. The transaction
+/// is well, and the rest of its group need not suffer.
+pub(super) fn is_local(error: &rusqlite::Error) -> bool {
+    match error {
+        rusqlite::Error::SqliteFailure(failure, _) => failure.code == ErrorCode::ConstraintViolation,
+        rusqlite::Error::FromSqlConversionFailure(..)
+        | rusqlite::Error::InvalidColumnType(..)
+        | rusqlite::Error::IntegralValueOutOfRange(..) => true,
+        _ => false,
+    }
 }
 
 /// Whether the error is a broken UNIQUE or PRIMARY KEY constraint.

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use rusqlite::Connection;
 use tokio::sync::oneshot;
 
-use super::columns::{is_constraint, store_error};
+use super::columns::{is_local, store_error};
 use super::effects::{self, Stop};
 use super::lock::FolderLock;
 use super::nonces::NonceTable;
@@ -63,7 +63,7 @@ struct Overdue {
 enum Judged {
     Accepted(Receipt),
     Declined(Declined),
-    /// Its own values are at fault; the rest of the group is not.
+    /// Its own rows are at fault; the rest of the group is not.
     Failed(StoreError),
 }
 
@@ -235,7 +235,7 @@ impl Writer {
         match self.apply_effects(uses, now, commit) {
             Ok(()) => {}
             Err(Stop::Declined(declined)) => return self.write_refusal(chains, now, commit, declined, false),
-            Err(Stop::Failed(error)) if is_constraint(&error) => return Ok(Judged::Failed(store_error(&error))),
+            Err(Stop::Failed(error)) if is_local(&error) => return Ok(Judged::Failed(store_error(&error))),
             Err(Stop::Failed(error)) => return Err(error),
         }
         let mut first = None;
@@ -265,7 +265,7 @@ impl Writer {
         let applied = commit.effects().iter().try_for_each(|effect| effects::apply(connection, uses, now, effect));
         match &applied {
             // The disk's errors end the transaction, and the savepoint with it.
-            Err(Stop::Failed(error)) if !is_constraint(error) => return applied,
+            Err(Stop::Failed(error)) if !is_local(error) => return applied,
             Err(_) => {
                 uses.clear();
                 connection.execute_batch("ROLLBACK TO effects")?;
