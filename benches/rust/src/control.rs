@@ -70,7 +70,8 @@ impl Threads {
         }
     }
 
-    fn runtime(self) -> std::io::Result<Runtime> {
+    /// The runtime that a program of this many threads has.
+    pub fn runtime(self) -> std::io::Result<Runtime> {
         match self {
             Self::One => Builder::new_current_thread().enable_all().build(),
             Self::Many => Builder::new_multi_thread().enable_all().build(),
@@ -101,7 +102,7 @@ async fn carry_out<C: Client>(order: &Order) -> Result<Measured, Failure> {
 }
 
 /// `callers` tasks make `calls` calls between them; each takes the next number when its call has ended.
-async fn make_calls<C: Client>(client: &Arc<C>, callers: usize, first: usize, calls: usize) -> Result<(), Failure> {
+pub async fn make_calls<C: Client>(client: &Arc<C>, callers: usize, first: usize, calls: usize) -> Result<(), Failure> {
     let next = Arc::new(AtomicUsize::new(0));
     let mut tasks: JoinSet<Result<(), Failure>> = JoinSet::new();
     for _ in 0..callers {

@@ -38,7 +38,7 @@ fn run() -> Result<(), Failure> {
         ["stub", folder] => stub::run(folder.as_ref()),
         ["floor", threads] => control::obey::<floor::Floor>(Threads::named(threads)?),
         ["sdk", threads] => control::obey::<sdk::Sdk>(Threads::named(threads)?),
-        ["vault-grants"] => control::obey::<vault::Grants>(Threads::One),
+        ["vault-grants"] => vault::make_grants(),
         ["vault-tokens"] => control::obey::<vault::Tokens>(Threads::One),
         _ => Err(USAGE.into()),
     }

@@ -1,20 +1,43 @@
 //! The load on a real vault: grants made by an operator, and credentials asked for by a client.
 
+use std::io::{Write, stdin, stdout};
+use std::sync::{Arc, Mutex};
+
 use alter_core::signing::{SigningKey, StringToSign, content_sha256, headers};
 use bytes::Bytes;
 use http::Method;
+use serde::Deserialize;
 use time::OffsetDateTime;
 
 use crate::Failure;
-use crate::control::{Client, Order};
+use crate::control::{Client, Order, Threads, make_calls};
 use crate::http_client::HttpClient;
 
-/// Makes a grant a call. `provider_url` is the collection of grants, `api_key` the operator's key, and the first of `grants` the secret.
-pub struct Grants {
+/// Makes as many grants as the one order says and prints their ids. In it, `provider_url` is the collection of grants, `api_key` the
+/// operator's key, and the first of `grants` the secret.
+pub fn make_grants() -> Result<(), Failure> {
+    let mut line = String::new();
+    stdin().read_line(&mut line)?;
+    let order: Order = serde_json::from_str(&line)?;
+    let grants = Arc::new(Grants::new(&order)?);
+    Threads::One.runtime()?.block_on(make_calls(&grants, order.callers, 0, order.calls))?;
+    let made = grants.made.lock().map_err(|_| "a caller panicked")?;
+    writeln!(stdout().lock(), "{}", serde_json::json!({ "grants": *made }))?;
+    Ok(())
+}
+
+/// Makes a grant a call.
+struct Grants {
     http: HttpClient,
     url: String,
     bearer: String,
     body: String,
+    made: Mutex<Vec<String>>,
+}
+
+#[derive(Deserialize)]
+struct Grant {
+    grant_id: String,
 }
 
 impl Client for Grants {
@@ -25,12 +48,16 @@ impl Client for Grants {
             url: order.provider_url.clone(),
             bearer: format!("Bearer {}", order.api_key),
             body: serde_json::json!({ "secret": secret }).to_string(),
+            made: Mutex::default(),
         })
     }
 
     async fn call(&self, _number: usize) -> Result<(), Failure> {
         let headers = [("authorization", self.bearer.as_str()), ("content-type", "application/json")];
-        self.http.send(Method::POST, &self.url, &headers, Bytes::from(self.body.clone())).await.map(drop)
+        let answer = self.http.send(Method::POST, &self.url, &headers, Bytes::from(self.body.clone())).await?;
+        let grant: Grant = serde_json::from_slice(&answer)?;
+        self.made.lock().map_err(|_| "a caller panicked")?.push(grant.grant_id);
+        Ok(())
     }
 
     async fn close(&self) {}

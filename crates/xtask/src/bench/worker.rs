@@ -48,7 +48,8 @@ pub struct Measured {
 /// The program. It ends when this is dropped.
 pub struct Worker {
     name: String,
-    child: Guarded,
+    // Held for its end.
+    _child: Guarded,
     orders: PipeWriter,
     answers: Receiver<std::io::Result<String>>,
     errors: PathBuf,
@@ -65,12 +66,7 @@ impl Worker {
         command.stdin(stdin).stdout(stdout).stderr(File::create(&errors)?);
         let started = Guarded::spawn(&mut command);
         let child = started.map_err(|cause| Failure::new(format!("{name} cannot be started: {cause}")).help("cargo xtask setup"))?;
-        Ok(Self { name: name.to_owned(), child, orders, answers: read_lines(answers), errors })
-    }
-
-    /// The process.
-    pub fn process(&self) -> u32 {
-        self.child.id()
+        Ok(Self { name: name.to_owned(), _child: child, orders, answers: read_lines(answers), errors })
     }
 
     /// Has one order carried out.

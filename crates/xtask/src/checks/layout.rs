@@ -22,10 +22,9 @@ const MAY_KNOW: [(&str, &[&str]); 11] = [
     ("alter-python", &["alter-core", "alter-sdk"]),
     ("alter-node", &["alter-core", "alter-sdk"]),
     ("alter-testkit", &[]),
-    ("alter-bench", &["alter-core", "alter-sdk"]),
     ("alter-conformance", &["alter-sdk"]),
     ("alter-demo", &["alter-sdk"]),
-    ("alter-bench", &["alter-core", "alter-sdk", "alter-server", "alter-testkit"]),
+    ("alter-bench", &["alter-core", "alter-sdk"]),
     ("xtask", &["alter-core", "alter-testkit"]),
 ];
 
