@@ -81,11 +81,12 @@ impl Session {
         let child = Guarded::spawn(&mut command)?;
         let deadline = Instant::now() + LIMIT;
         loop {
+            let ready = vault::is_ready(self.vault);
             self.printed = fs::read_to_string(self.folder.path().join(".background"))?;
             if let Some(status) = child.try_wait()? {
                 return Err(Failure::new(format!("it ended with {status}")).output(self.printed.clone()));
             }
-            if vault::is_ready(self.vault) {
+            if ready {
                 self.background.push(child);
                 return Ok(());
             }
