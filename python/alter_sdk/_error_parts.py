@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal, cast, get_args
+from typing import Any, Literal, TypeVar, cast, get_args
+
+_Error = TypeVar("_Error", bound=Exception)
 
 MemoryIsolationCode = Literal[
     "memory_identity_unverified",
@@ -67,3 +69,11 @@ def insufficient_scope_fields(body: dict[str, Any]) -> dict[str, Any]:
         "documentation_url": url if isinstance(url, str) else None,
         "required_any_of": body.get("required_any_of") is True,
     }
+
+
+def restore(kind: type[_Error], message: str, attributes: dict[str, Any]) -> _Error:
+    """An exception from its parts, without its constructor: for `pickle`, `copy` and the engine's errors."""
+    error = kind.__new__(kind, message)
+    error.args = (message,)
+    error.__dict__.update(attributes)
+    return error

@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from alter_sdk import exceptions
+from alter_sdk._error_parts import restore
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,4 +26,5 @@ def build(kind: str, message: str, details: str, attributes: str) -> exceptions.
             values[name] = [make(**entry) for entry in values[name]]
     values["message"] = message
     values["details"] = json.loads(details)
-    return exceptions.restore(getattr(exceptions, kind), message, values)
+    exception: type[exceptions.AlterSDKError] = getattr(exceptions, kind)
+    return restore(exception, message, values)

@@ -16,15 +16,8 @@ from alter_sdk._error_parts import (
     GrantCandidate,
     MemoryIsolationCode,
     insufficient_scope_fields,
+    restore,
 )
-
-
-def restore(kind: type[AlterSDKError], message: str, attributes: dict[str, Any]) -> AlterSDKError:
-    """An exception from its parts, without its constructor: for `pickle`, `copy` and the engine's errors."""
-    error = kind.__new__(kind, message)
-    error.args = (message,)
-    error.__dict__.update(attributes)
-    return error
 
 
 class AlterSDKError(Exception):
@@ -129,6 +122,12 @@ class AgentRevokedError(AgentError):
     """The agent was revoked for good."""
 
     code: ClassVar[str] = "agent_revoked"
+
+
+class AgentScopeNarrowingNotSupportedError(AgentError):
+    """The vault cannot narrow this agent's scopes. Older vaults answer so."""
+
+    code: ClassVar[str] = "agent_scope_narrowing_not_supported"
 
 
 class CallerAgentMismatchError(AgentError):
@@ -577,19 +576,19 @@ class ScopeReauthRequiredError(ProviderAPIError):
 __all__ = [
     "AgentCannotMintSubagentsError", "AgentConcurrentUpdateError", "AgentDelegationMissingError", "AgentError",
     "AgentInactiveError", "AgentKeyLimitError", "AgentNameExistsError", "AgentNotFoundError", "AgentRevokedError",
-    "AlterSDKError", "AlterValueError", "AmbiguousGrantError", "ApprovalDeniedError", "ApprovalError",
-    "ApprovalExecutionFailedError", "ApprovalExpiredError", "ApprovalTimeoutError", "BackendError",
-    "BlockedDestinationError", "CallerAgentMismatchError", "CallerAgentResolutionError", "ConnectConfigError",
-    "ConnectDeniedError", "ConnectFlowError", "ConnectTimeoutError", "CredentialChoice", "CredentialIdRequiredError",
-    "CredentialRevokedError", "EndUserCredentialNotAssignableError", "GrantCandidate", "GrantDeletedError",
-    "GrantExpiredError", "GrantNotDelegableError", "GrantNotFoundError", "GrantRevokedError",
-    "IdempotencyKeyAgentInactiveError", "IdempotencyKeyAgentRevokedError", "IdempotencyKeyBodyMismatchError",
-    "InsufficientScopeError", "InvalidKeyError", "KeyAlreadyRevokedError", "KeyAppNotFoundError", "KeyExpiredError",
-    "KeyInactiveError", "KeyNotFoundError", "KeyRevokedError", "KeyRotationExpiredError", "LastActiveKeyError",
-    "MEMORY_ISOLATION_CODES", "MeRequiresAgentKeyError", "MemoryIsolationCode", "MemoryIsolationError", "NetworkError",
-    "NoDelegatedGrantError", "PolicyViolationError", "ProviderAPIError", "ProviderUnauthorizedError",
-    "QuotaExceededError", "RATE_LIMIT_SCOPE_VALUES", "RateLimitError", "ReAuthRequiredError",
-    "RedactDischargeFailedError", "RestrictedGrantRequiresProxyError", "ScopeReauthRequiredError",
-    "ServerFeatureUnsupportedError", "SiblingLabelConflictError", "StepUpRequiredError", "TimeoutError",
-    "TokenRefreshInProgressError",
+    "AgentScopeNarrowingNotSupportedError", "AlterSDKError", "AlterValueError", "AmbiguousGrantError",
+    "ApprovalDeniedError", "ApprovalError", "ApprovalExecutionFailedError", "ApprovalExpiredError",
+    "ApprovalTimeoutError", "BackendError", "BlockedDestinationError", "CallerAgentMismatchError",
+    "CallerAgentResolutionError", "ConnectConfigError", "ConnectDeniedError", "ConnectFlowError", "ConnectTimeoutError",
+    "CredentialChoice", "CredentialIdRequiredError", "CredentialRevokedError", "EndUserCredentialNotAssignableError",
+    "GrantCandidate", "GrantDeletedError", "GrantExpiredError", "GrantNotDelegableError", "GrantNotFoundError",
+    "GrantRevokedError", "IdempotencyKeyAgentInactiveError", "IdempotencyKeyAgentRevokedError",
+    "IdempotencyKeyBodyMismatchError", "InsufficientScopeError", "InvalidKeyError", "KeyAlreadyRevokedError",
+    "KeyAppNotFoundError", "KeyExpiredError", "KeyInactiveError", "KeyNotFoundError", "KeyRevokedError",
+    "KeyRotationExpiredError", "LastActiveKeyError", "MEMORY_ISOLATION_CODES", "MeRequiresAgentKeyError",
+    "MemoryIsolationCode", "MemoryIsolationError", "NetworkError", "NoDelegatedGrantError", "PolicyViolationError",
+    "ProviderAPIError", "ProviderUnauthorizedError", "QuotaExceededError", "RATE_LIMIT_SCOPE_VALUES", "RateLimitError",
+    "ReAuthRequiredError", "RedactDischargeFailedError", "RestrictedGrantRequiresProxyError",
+    "ScopeReauthRequiredError", "ServerFeatureUnsupportedError", "SiblingLabelConflictError", "StepUpRequiredError",
+    "TimeoutError", "TokenRefreshInProgressError",
 ]  # fmt: skip

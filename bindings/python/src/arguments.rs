@@ -75,8 +75,11 @@ fn json_encoder(py: Python<'_>) -> PyResult<Py<PyAny>> {
     Ok(encoder.getattr("encode")?.unbind())
 }
 
+/// Names and values, as Python objects.
+type Items<'py> = Vec<(Bound<'py, PyAny>, Bound<'py, PyAny>)>;
+
 /// The items of a mapping, or `None` if the value is none.
-fn items<'py>(value: Given<'_, 'py>) -> PyResult<Option<Vec<(Bound<'py, PyAny>, Bound<'py, PyAny>)>>> {
+fn items<'py>(value: Given<'_, 'py>) -> PyResult<Option<Items<'py>>> {
     if let Ok(dict) = value.cast::<PyDict>() {
         return Ok(Some(dict.iter().collect()));
     }
@@ -120,7 +123,7 @@ pub fn query(value: Given<'_, '_>) -> PyResult<Arg<QueryParams>> {
     parameters(&items)
 }
 
-fn pairs<'py>(value: Given<'_, 'py>) -> Option<Vec<(Bound<'py, PyAny>, Bound<'py, PyAny>)>> {
+fn pairs<'py>(value: Given<'_, 'py>) -> Option<Items<'py>> {
     let is_sequence = value.is_instance_of::<PyList>() || value.is_instance_of::<PyTuple>();
     is_sequence.then(|| value.extract().ok()).flatten()
 }
@@ -179,9 +182,4 @@ pub fn body(value: Given<'_, '_>) -> PyResult<Arg<Body>> {
         Arg::Wrong(got) => Arg::Wrong(got),
         Arg::Absent => Arg::Absent,
     })
-}
-
-/// An HTTP method: text in any case.
-pub fn method(value: Given<'_, '_>) -> PyResult<Arg<String>> {
-    Ok(text(value))
 }

@@ -14,8 +14,8 @@ use alter_sdk::TransportOptions;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
 
-use crate::bridge::operation::Operation;
 use crate::bridge::blocking;
+use crate::bridge::operation::Operation;
 use crate::bridge::queue::{Completion, Queue};
 use crate::bridge::runtime;
 use crate::host::{self, PythonHost};
@@ -56,8 +56,7 @@ impl Client {
     fn build(options: ClientOptions, recipe: Arc<Recipe>, number: u64) -> CoreResult<Self> {
         let outbox = Outbox::new(number);
         let options = options.user_agent(USER_AGENT).log(Arc::new(Sink(Arc::clone(&outbox))));
-        let mut transport = TransportOptions::default();
-        transport.timeout = recipe.timeout;
+        let transport = TransportOptions { timeout: recipe.timeout, ..TransportOptions::default() };
         let core = CoreClient::new(options, PythonHost::new(transport))?;
         Ok(Self { core, recipe, outbox, generation: runtime::generation() })
     }
@@ -302,9 +301,7 @@ fn key(arg: Arg<String>) -> CoreResult<Secret> {
     match arg {
         Arg::Value(key) => Ok(Secret::new(key)),
         Arg::Absent => Ok(Secret::new("")),
-        Arg::Wrong(got) => {
-            Err(Error::wrong_type("api_key", "text", &got).with_kind(Kind::AlterSdk).with_code("invalid_api_key"))
-        }
+        Arg::Wrong(got) => Err(Error::wrong_type("api_key", "text", &got).with_kind(Kind::AlterSdk).with_code("invalid_api_key")),
     }
 }
 

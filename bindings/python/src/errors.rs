@@ -17,5 +17,5 @@ pub fn exception(py: Python<'_>, error: &Error) -> PyErr {
 }
 
 fn json(map: &serde_json::Map<String, serde_json::Value>) -> String {
-    if map.is_empty() { "{}".to_owned() } else { serde_json::to_string(map).unwrap_or_else(|_| "{}".to_owned()) }
+    serde_json::to_string(map).expect("a map of JSON values can always be written as JSON")
 }

@@ -109,6 +109,7 @@ kinds! {
     AgentNameExists = "AgentNameExistsError" < Agent, "agent_name_exists", [], "Another agent has this name.";
     AgentNotFound = "AgentNotFoundError" < Agent, "agent_not_found", [], "There is no such active agent.";
     AgentRevoked = "AgentRevokedError" < Agent, "agent_revoked", [], "The agent was revoked for good.";
+    AgentScopeNarrowingNotSupported = "AgentScopeNarrowingNotSupportedError" < Agent, "agent_scope_narrowing_not_supported", [], "The vault cannot narrow this agent's scopes. Older vaults answer so.";
     CallerAgentMismatch = "CallerAgentMismatchError" < Agent, "caller_agent_mismatch", [], "The caller names an agent other than the key's.";
     CallerAgentResolution = "CallerAgentResolutionError" < Agent, "caller_agent_resolution_error", [], "The vault could not look up the calling agent.";
     IdempotencyKeyAgentInactive = "IdempotencyKeyAgentInactiveError" < Agent, "idempotency_key_agent_inactive", [], "The idempotency key belongs to an agent that is paused.";
