@@ -258,10 +258,7 @@ async fn a_full_disk_refuses_every_release_and_recovers() {
     assert_eq!(kept, written, "a row for each release, a release for each row");
     assert_intact(&vault, made.chain()).await;
     assert!(vault.store.app(made.app.id).await.unwrap().is_some(), "reading still works");
-    vault.store.close().await.unwrap();
 
-    let bigger = super::harness::options(vault.folder.path(), alter_server::store::sqlite::Access::Write, &vault.clock);
-    let opened = alter_server::store::sqlite::SqliteStore::open(&bigger).unwrap();
-    let store: Arc<dyn alter_server::store::Store> = opened.store;
-    store.commit(made.token_call(), soon()).await.unwrap();
+    let vault = vault.restarted().await;
+    vault.commit(made.token_call()).await.unwrap();
 }

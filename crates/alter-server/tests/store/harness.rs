@@ -46,6 +46,13 @@ impl Vault {
         Self { store: opened.store, keys: opened.keys, audit: opened.audit, clock, folder }
     }
 
+    /// The same vault after a restart, with default bounds.
+    pub async fn restarted(self) -> Self {
+        self.store.close().await.unwrap();
+        let opened = SqliteStore::open(&options(self.folder.path(), Access::Write, &self.clock)).unwrap();
+        Self { store: opened.store, keys: opened.keys, audit: opened.audit, ..self }
+    }
+
     pub fn now(&self) -> Timestamp {
         self.clock.now()
     }

@@ -1,9 +1,11 @@
 //! The store, on every backend.
 //!
-//! `suite` is written against the trait and runs on each backend that `harness` can open; `sqlite` and `opening` hold what only that backend has.
+//! `suite`, `uses`, `nonces` and `faults` are written against the trait and run on whatever backend `harness` opens; `opening` and `files` are
+//! about SQLite's data folder.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should panic where it stands")]
 
 mod faults;
+mod files;
 mod harness;
 mod nonces;
 mod opening;

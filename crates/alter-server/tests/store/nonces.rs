@@ -4,10 +4,9 @@ use std::time::Duration;
 
 use alter_server::audit::Outcome;
 use alter_server::model::KeyStatus;
-use alter_server::store::sqlite::{Access, SqliteStore};
-use alter_server::store::{Declined, Effect, Nonce, Store};
+use alter_server::store::{Declined, Effect, Nonce};
 
-use super::harness::{Furnished, Vault, declined, options, soon};
+use super::harness::{Furnished, Vault, declined};
 
 fn nonce(made: &Furnished, value: &str) -> Nonce {
     Nonce { key: made.key.id, value: value.to_owned() }
@@ -49,10 +48,8 @@ async fn a_nonce_outlives_the_process_and_then_its_lifetime() {
     let vault = Vault::new();
     let made = vault.furnished("shop").await;
     vault.commit(made.token_call().nonce(nonce(&made, "n"))).await.unwrap();
-    vault.store.close().await.unwrap();
-
-    let opened = SqliteStore::open(&options(vault.folder.path(), Access::Write, &vault.clock)).unwrap();
-    let call = async || opened.store.commit(made.token_call().nonce(nonce(&made, "n")), soon()).await;
+    let vault = vault.restarted().await;
+    let call = async || vault.commit(made.token_call().nonce(nonce(&made, "n"))).await;
     vault.clock.advance(Nonce::LIFETIME - Duration::from_millis(1));
     assert_eq!(declined(call().await), Declined::NonceReplayed);
     vault.clock.advance(Duration::from_millis(1));

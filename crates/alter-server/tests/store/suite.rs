@@ -323,22 +323,3 @@ async fn nothing_works_after_closing() {
     assert_eq!(vault.store.ready(super::harness::soon()).await.unwrap_err().code(), "store_closed");
     assert_eq!(vault.store.app(made.app.id).await.unwrap_err().code(), "store_closed");
 }
-
-/// What an operator stored is nowhere in the folder, and what was deleted is gone even as ciphertext.
-#[tokio::test]
-async fn no_file_holds_a_value_or_the_remains_of_a_deleted_one() {
-    let vault = Vault::new();
-    let made = vault.furnished("canary").await;
-    let sealed = vault.store.credential(made.app.id, made.grant.id).await.unwrap().found().unwrap().sealed.unwrap();
-    let folder_holds = |needle: &[u8]| {
-        let files = std::fs::read_dir(vault.folder.path()).unwrap().map(|file| std::fs::read(file.unwrap().path()).unwrap());
-        files.into_iter().any(|bytes| bytes.windows(needle.len()).any(|window| window == needle))
-    };
-    assert!(folder_holds(b"canary"), "the search finds what is there");
-    assert!(folder_holds(&sealed.fields["token"]) && folder_holds(&sealed.wrapped.bytes));
-    assert!(!folder_holds(b"hunter2") && !folder_holds(b"swordfish"));
-    vault.apply(made.chain(), Effect::DeleteSecret { app: made.app.id, secret: made.secret.id }).await.unwrap();
-    vault.store.close().await.unwrap();
-    assert!(folder_holds(b"canary"));
-    assert!(!folder_holds(&sealed.fields["token"]) && !folder_holds(&sealed.wrapped.bytes));
-}

@@ -6,7 +6,7 @@ use alter_server::audit::{AuditEntry, Outcome, Standing};
 use alter_server::model::{Actor, CallerType, GrantId, KeyId, KeyStatus};
 use alter_server::store::{Commit, Declined, Effect, Entity};
 
-use super::harness::{NOON, Vault, begin, declined, failed, soon};
+use super::harness::{NOON, Vault, begin, declined, soon};
 
 #[tokio::test]
 async fn a_use_is_recorded_to_the_second() {
@@ -135,22 +135,4 @@ async fn a_caller_is_registered_once() {
         vault.commit(Commit::new(row).effect(Effect::RegisterActor(actor))).await.unwrap();
     }
     assert_eq!(vault.last_row(made.chain()).await.entry.actor, Some(id));
-}
-
-/// A damaged row is an error of the calls that need it and of nobody else, though they share a transaction.
-#[tokio::test]
-async fn a_damaged_row_fails_its_own_calls_only() {
-    let vault = Vault::new();
-    let (bad, good) = (vault.furnished("bad").await, vault.furnished("good").await);
-    let file = vault.folder.path().join(alter_server::store::sqlite::DATABASE_FILE);
-    let damage = "UPDATE grants SET status = 'bogus' WHERE app = ?1";
-    rusqlite::Connection::open(file).unwrap().execute(damage, [bad.app.id.0.into_bytes()]).unwrap();
-
-    let (failing, passing) = tokio::join!(vault.commit(bad.token_call()), vault.commit(good.token_call()));
-    assert_eq!(failed(failing).code(), "store_corrupt");
-    passing.unwrap();
-    assert_ne!(vault.last_row(bad.chain()).await.entry.action, "token.retrieve");
-    let error = vault.store.grant(bad.app.id, bad.grant.id).await.unwrap_err();
-    assert_eq!(error.code(), "store_corrupt");
-    assert!(error.to_string().contains("'bogus' is no word of this column"), "{error}");
 }

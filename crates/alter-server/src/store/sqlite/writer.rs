@@ -19,8 +19,7 @@ use super::trail::{OpenChains, Trail};
 use super::uses::UseCache;
 use crate::audit::{AuditEntry, AuditKey, ChainId, Outcome};
 use crate::clock::{Clock, Timestamp};
-use crate::store::Faults;
-use crate::store::{Commit, CommitError, Declined, Receipt, StoreError};
+use crate::store::{Commit, CommitError, Declined, Faults, Receipt, StoreError};
 
 /// A commit that waits for the writer.
 pub(super) struct Job {
@@ -68,7 +67,7 @@ enum Judged {
 }
 
 /// How long rows that could not be written wait for the next attempt.
-const RETRY: Duration = Duration::from_millis(200);
+const RETRY: Duration = Duration::from_secs(1);
 
 impl Writer {
     pub(super) fn new(connection: Connection, lock: Option<FolderLock>, key: AuditKey, options: &SqliteOptions) -> Self {
