@@ -1,4 +1,4 @@
-//! Listening: one address, HTTP/1.1 and HTTP/2 in clear text, bounded in time and number, stopped without dropping a call.
+//! Listening: one address, HTTP/1.1 in clear text, bounded in time and number, stopped without dropping a call.
 
 use std::future::Future;
 use std::net::SocketAddr;
@@ -8,8 +8,8 @@ use std::time::Duration;
 use axum::body::Body;
 use http::Request;
 use hyper::body::Incoming;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use hyper_util::server::conn::auto;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
@@ -21,14 +21,26 @@ use crate::config::Config;
 use crate::error::{StartError, StartErrorKind};
 use crate::setup::Opened;
 
-/// How long a client may take to send the head of a request.
-const HEAD_PATIENCE: Duration = Duration::from_secs(10);
-/// How long a stopping vault waits for calls in flight.
-const STOP_PATIENCE: Duration = Duration::from_secs(10);
-/// Connections that are served at once; more wait in the system's queue.
-const MOST_CONNECTIONS: usize = 1024;
 /// Pause after the system refused a connection (out of file descriptors): trying again at once would only burn the processor.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Bounds of the listener. The defaults suit one machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ServeLimits {
+    /// How long a connection may go without a whole request head, idle time between requests included. Longer than the 30 s for which clients
+    /// keep an idle connection, so that it is the client who closes, and no request meets a closing connection.
+    pub head_patience: Duration,
+    /// How long a stopping vault waits for calls in flight.
+    pub stop_patience: Duration,
+    /// Connections that are served at once; more wait in the system's queue.
+    pub connections: usize,
+}
+
+impl Default for ServeLimits {
+    fn default() -> Self {
+        Self { head_patience: Duration::from_secs(75), stop_patience: Duration::from_secs(10), connections: 1024 }
+    }
+}
 
 /// A vault that listens and does not serve yet.
 #[derive(Debug)]
@@ -36,6 +48,7 @@ pub struct Server {
     listener: TcpListener,
     address: SocketAddr,
     vault: Arc<Vault>,
+    limits: ServeLimits,
 }
 
 /// Listens on the configured address. Nothing of the data folder is needed for it, so that a taken port is found before anything is made.
@@ -79,7 +92,14 @@ impl Server {
             clock: opened.clock,
             hosts: HostPolicy::new(config.public_url.value.as_deref(), address.ip()),
         });
-        Ok(Self { listener, address, vault })
+        Ok(Self { listener, address, vault, limits: ServeLimits::default() })
+    }
+
+    /// Replaces the bounds.
+    #[must_use]
+    pub fn limits(mut self, limits: ServeLimits) -> Self {
+        self.limits = limits;
+        self
     }
 
     /// The address in use; with port 0 in the settings, the port that was found.
@@ -94,7 +114,7 @@ impl Server {
     pub async fn run(self, stop: impl Future<Output = ()>) -> Result<(), StartError> {
         let router = api::router(Arc::clone(&self.vault));
         let open = GracefulShutdown::new();
-        let places = Arc::new(Semaphore::new(MOST_CONNECTIONS));
+        let places = Arc::new(Semaphore::new(self.limits.connections));
         let mut stop = std::pin::pin!(stop);
         loop {
             let accepted = tokio::select! {
@@ -102,7 +122,7 @@ impl Server {
                 accepted = accept(&self.listener, &places) => accepted,
             };
             match accepted {
-                Ok((stream, place)) => serve(stream, place, router.clone(), &open),
+                Ok((stream, place)) => serve(stream, place, router.clone(), &open, self.limits.head_patience),
                 Err(error) => {
                     tracing::warn!(%error, "a connection was not accepted");
                     tokio::time::sleep(ACCEPT_PAUSE).await;
@@ -110,7 +130,7 @@ impl Server {
             }
         }
         drop(self.listener);
-        if tokio::time::timeout(STOP_PATIENCE, open.shutdown()).await.is_err() {
+        if tokio::time::timeout(self.limits.stop_patience, open.shutdown()).await.is_err() {
             tracing::warn!("calls in flight did not finish in time");
         }
         self.vault
@@ -129,12 +149,12 @@ async fn accept(listener: &TcpListener, places: &Arc<Semaphore>) -> std::io::Res
     Ok((stream, place))
 }
 
-fn serve(stream: TcpStream, place: OwnedSemaphorePermit, router: axum::Router, open: &GracefulShutdown) {
+/// Serves one connection in a task of its own. HTTP/1.1 only: HTTP/2 needs TLS, by which a client learns that it is there.
+fn serve(stream: TcpStream, place: OwnedSemaphorePermit, router: axum::Router, open: &GracefulShutdown, head_patience: Duration) {
     let service = TowerToHyperService::new(router.map_request(|request: Request<Incoming>| request.map(Body::new)));
-    let mut http = auto::Builder::new(TokioExecutor::new());
-    http.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_PATIENCE);
-    http.http2().timer(TokioTimer::new()).keep_alive_interval(Some(Duration::from_secs(30)));
-    let connection = open.watch(http.serve_connection(TokioIo::new(stream), service).into_owned());
+    let mut http = http1::Builder::new();
+    http.timer(TokioTimer::new()).header_read_timeout(head_patience);
+    let connection = open.watch(http.serve_connection(TokioIo::new(stream), service));
     tokio::spawn(async move {
         if let Err(error) = connection.await {
             tracing::debug!(%error, "a connection ended early");

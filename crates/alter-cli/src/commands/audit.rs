@@ -32,9 +32,13 @@ pub enum AuditCommand {
         after: Option<u64>,
     },
     /// Check that no row was changed, added, moved or removed
-    #[command(
-        after_help = "Examples:\n  alter audit verify\n  alter audit head --json > heads.json     (keep it outside of the vault)\n  alter audit verify --expect-head heads.json\n\nA tail that was cut off together with its head can only be found against a head that was kept elsewhere."
-    )]
+    #[command(after_help = "Examples:
+  alter audit verify
+  alter audit head --json > heads.json
+  alter audit verify --expect-head heads.json
+
+A tail that was cut off together with its head can only be found against a head that was kept
+outside of the vault.")]
     Verify {
         /// Heads that `alter audit head --json` wrote earlier
         #[arg(long, value_name = "PATH")]

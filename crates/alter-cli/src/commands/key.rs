@@ -18,7 +18,7 @@ use crate::output::{Column, member};
 pub enum KeyCommand {
     /// Make a key and show it once
     #[command(
-        after_help = "Examples:\n  alter key create --app demo --name worker --expires-in 90d\n  alter key create --operator ada --role auditor\n  alter key create --operator rescue --offline   (every operator key is lost; the vault must be stopped)"
+        after_help = "Examples:\n  alter key create --app demo --name worker --expires-in 90d\n  alter key create --operator ada --role auditor\n  alter key create --operator rescue --offline\n\nThe last one is the way back in when every operator key is lost; the vault must be stopped."
     )]
     Create(CreateArgs),
     /// List the keys of an application, or the operators
@@ -63,7 +63,7 @@ pub struct CreateArgs {
     /// Make an operator of this name instead
     #[arg(long, value_name = "NAME")]
     operator: Option<String>,
-    /// What the operator may do
+    /// What the operator may do: admin everything, approver decide approvals, auditor read
     #[arg(long, value_enum, default_value_t = Role::Admin, requires = "operator")]
     role: Role,
     /// Make the operator in the data folder itself, without a running vault
@@ -74,11 +74,8 @@ pub struct CreateArgs {
 /// [`OperatorRole`] as an argument.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum Role {
-    /// Everything
     Admin,
-    /// Decides approvals, reads the rest
     Approver,
-    /// Reads only
     Auditor,
 }
 

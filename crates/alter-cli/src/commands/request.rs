@@ -17,9 +17,12 @@ const API_KEY_VARIABLE: &str = "ALTER_API_KEY";
 
 /// Arguments of `alter request`.
 #[derive(Debug, Args)]
-#[command(
-    after_help = "Example:\n  ALTER_API_KEY=alter_rk_… alter request GET https://api.github.com/user --provider github\n\nThe application's key comes from ALTER_API_KEY or --key-file. The answer's body goes to stdout as it is; --json wraps\nit into one object with status and headers. Redirects are not followed: a 3xx is the answer."
-)]
+#[command(after_help = "Example:
+  ALTER_API_KEY=alter_rk_… alter request GET https://api.github.com/user --provider github
+
+The application's key comes from ALTER_API_KEY or --key-file. The answer's body goes to stdout
+as it is; --json wraps it into one object with status and headers. Redirects are not followed:
+a 3xx is the answer.")]
 pub struct RequestArgs {
     /// HTTP method
     method: String,

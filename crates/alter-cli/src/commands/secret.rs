@@ -18,9 +18,15 @@ use crate::output::{Column, member};
 )]
 pub enum SecretCommand {
     /// Store a credential, bound to the hosts that it may be sent to
-    #[command(
-        after_help = "Examples:\n  alter secret create github --bearer --allow-host api.github.com --env GITHUB_TOKEN\n  alter secret create maps --query key --allow-host maps.example.com --file ./key.txt\n  alter secret create erp --basic --username ada --allow-host erp.example.com        (asks for the password)\n  alter secret create s3 --aws --access-key-id AKIA… --allow-host '*.amazonaws.com' --stdin < secret-key\n  alter secret create metrics --template '{token}' --template-header X-Api-Key --inject header:X-App-Key=app \\\n      --fields --file fields.json --allow-host api.metrics.example.com     (fields.json: {\"token\": …, \"app\": …})"
-    )]
+    #[command(after_help = "Examples:
+  alter secret create github --bearer --allow-host api.github.com --env GITHUB_TOKEN
+  alter secret create maps --query key --allow-host maps.example.com --file ./key.txt
+  alter secret create erp --basic --username ada --allow-host erp.example.com
+  alter secret create s3 --aws --access-key-id AKIA… --allow-host '*.amazonaws.com' --stdin
+  alter secret create stats --template '{token}' --template-header X-Api-Key \\
+      --inject header:X-App=app --fields --file fields.json --allow-host api.example.com
+
+Without --stdin, --file or --env the value is asked for with a hidden prompt.")]
     Create(Box<CreateArgs>),
     /// List secrets, never their values
     #[command(after_help = "Example:\n  alter secret list")]

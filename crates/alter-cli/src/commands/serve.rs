@@ -15,9 +15,12 @@ use crate::output::{line, notice};
 
 /// Arguments of `alter serve`.
 #[derive(Debug, Args)]
-#[command(
-    after_help = "Example:\n  alter serve --data-dir ./vault --address 127.0.0.1:7117\n\nThe master key comes from ALTER_MASTER_KEY or ALTER_MASTER_KEY_FILE (base64 of 32 bytes), else from\na file in the data folder that the first start makes. ALTER_LOG sets how much is logged (default: warn)."
-)]
+#[command(after_help = "Example:
+  alter serve --data-dir ./vault --address 127.0.0.1:7117
+
+The master key comes from ALTER_MASTER_KEY or ALTER_MASTER_KEY_FILE (base64 of 32 bytes), else
+from a file in the data folder that the first start makes. ALTER_LOG sets how much is logged:
+error, warn (the default), info or debug.")]
 pub struct ServeArgs {
     /// Where to listen; port 0 takes a free one [default: 127.0.0.1:7117]
     #[arg(long, value_name = "IP:PORT")]

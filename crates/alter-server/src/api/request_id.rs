@@ -3,6 +3,7 @@
 use axum::extract::Request;
 use axum::middleware::Next;
 use axum::response::Response;
+use http::header::CACHE_CONTROL;
 use http::request::Parts;
 use http::{HeaderName, HeaderValue};
 use uuid::Uuid;
@@ -23,7 +24,7 @@ impl RequestId {
     }
 }
 
-/// Middleware: gives the request an id of our own (a client's is not trusted to be unique) and puts it on the answer.
+/// Middleware: gives the request an id of our own (a client's is not trusted to be unique) and puts it on the answer, which no cache may keep.
 pub async fn assign(mut request: Request, next: Next) -> Response {
     let id = Uuid::new_v4().to_string();
     request.extensions_mut().insert(RequestId(id.clone()));
@@ -32,5 +33,6 @@ pub async fn assign(mut request: Request, next: Next) -> Response {
         response.headers_mut().insert(X_REQUEST_ID, value.clone());
         response.headers_mut().insert(X_CORRELATION_ID, value);
     }
+    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
 }

@@ -15,6 +15,7 @@ async fn a_known_key_with_a_good_signature_gets_the_credential() {
     assert_eq!(answer.status, 200, "{:?}", answer.json());
     assert_eq!(answer.json()["access_token"], CREDENTIAL);
     assert_eq!(answer.header("content-type"), Some("application/json"));
+    assert_eq!(answer.header("cache-control"), Some("no-store"));
     assert!(answer.header("x-request-id").is_some_and(|id| id.len() == 36));
     assert_eq!(answer.header("x-alter-actor-id"), None, "nobody was named");
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use alter_core::signing::{SigningKey, StringToSign, canonical_path_and_query, content_sha256, headers};
 use alter_server::clock::{Clock, ManualClock, Timestamp};
 use alter_server::config::{Config, Flags};
-use alter_server::serve::{Server, listen};
+use alter_server::serve::{ServeLimits, Server, listen};
 use alter_server::setup;
 use alter_server::store::Faults;
 use alter_server::store::sqlite::{Access, SqliteOptions};
@@ -69,6 +69,11 @@ impl TestVault {
 
     /// Starts with changed options.
     pub async fn start_with(change: impl FnOnce(&mut SqliteOptions)) -> Self {
+        Self::start_limited(change, ServeLimits::default()).await
+    }
+
+    /// Starts with changed options and bounds of the listener.
+    pub async fn start_limited(change: impl FnOnce(&mut SqliteOptions), limits: ServeLimits) -> Self {
         let folder = tempfile::tempdir().expect("temporary folder");
         let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1_767_225_600_000)));
         let mut options = SqliteOptions::new(folder.path().join("data"), Access::Create);
@@ -79,7 +84,7 @@ impl TestVault {
         let listener = listen(&config).await.expect("a free port");
         let mut opened = setup::create_with(options).await.expect("a new vault");
         let operator_key = opened.new_operator_key.take().expect("a first operator").expose().to_owned();
-        let server = Server::new(listener, opened, &config).expect("an address");
+        let server = Server::new(listener, opened, &config).expect("an address").limits(limits);
         let url = format!("http://{}", server.address());
         let (stop, stopped) = oneshot::channel::<()>();
         let served = tokio::spawn(async move {

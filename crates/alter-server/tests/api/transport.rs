@@ -2,11 +2,15 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
+use alter_server::serve::ServeLimits;
 use alter_server::store::{Faults, StoreError};
 use http::{Method, Request};
 use http_body_util::Full;
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 
 use crate::harness::{CREDENTIAL, Signed, TestVault, token_body};
 
@@ -42,6 +46,21 @@ async fn health_and_unknown_paths() {
     assert_eq!(unknown.refusal(), (404, "not_found".into()));
     assert!(unknown.header("x-request-id").is_some());
     assert_eq!(vault.send(get("/sdk/token")).await.refusal(), (405, "method_not_allowed".into()));
+}
+
+#[tokio::test]
+async fn a_connection_that_says_nothing_is_closed_and_makes_room() {
+    let limits = ServeLimits { head_patience: Duration::from_millis(200), connections: 1, ..ServeLimits::default() };
+    let vault = TestVault::start_limited(|_| (), limits).await;
+    let address = vault.url.trim_start_matches("http://").to_owned();
+    let mut silent = TcpStream::connect(&address).await.expect("connects");
+    let mut waiting = TcpStream::connect(&address).await.expect("connects");
+    let request = format!("GET /healthz HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n");
+    waiting.write_all(request.as_bytes()).await.expect("sent");
+    let mut answer = String::new();
+    waiting.read_to_string(&mut answer).await.expect("answered once the silent one is gone");
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    assert_eq!(silent.read(&mut [0; 1]).await.expect("closed"), 0);
 }
 
 /// A disk that fails when it is told to.
