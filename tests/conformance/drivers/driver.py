@@ -1,8 +1,8 @@
 """Runs conformance calls with whatever `alter_sdk` is installed; started by `cargo xtask conformance`.
 
 Standard input: one JSON object, `{"calls": [{"id", "base_url", "api_key", "scopes", "rule", "request": {...}}]}`.
-Standard output: one JSON object a line, `{"id", "status"}` or `{"id", "error", "bases", "attributes"}`, with what a caller
-can see of the answer in `visible`.
+Standard output: one JSON object a line, `{"id", "status"}` or `{"id", "error", "bases", "attributes"}`, with what a
+caller can see of the answer in `visible`.
 """
 
 import asyncio
@@ -43,7 +43,14 @@ def raised(error: Exception) -> dict[str, Any]:
 def returned(response: Any) -> dict[str, Any]:
     """What a caller can tell from a response."""
     request = response.request
-    visible = [repr(response), response.text, str(response.headers.raw), str(response.url), str(request.url), str(request.headers.raw)]
+    visible = [
+        repr(response),
+        response.text,
+        str(response.headers.raw),
+        str(response.url),
+        str(request.url),
+        str(request.headers.raw),
+    ]
     return {"status": response.status_code, "visible": visible}
 
 

@@ -54,7 +54,7 @@ pub fn run(project: &Project, report: &mut Report) {
         Run::new(pyright).within(project.root()).success().map(|_| Checks::ONE)
     });
     report.step("pytest", || {
-        let test = Run::new(venv.python()).args(["-m", "pytest", "-q", "tests/python"]).within(project.root());
+        let test = Run::new(venv.python()).args(["-m", "pytest", "tests/python"]).within(project.root());
         counts::pytest(&test.env("NO_COLOR", "1").success()?)
     });
 }
