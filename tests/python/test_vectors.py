@@ -128,6 +128,51 @@ def test_rate_limits(case: dict[str, Any], server: Scripted) -> None:
         assert got.reset_at.timestamp() == want["reset_at_epoch"]
 
 
+@pytest.mark.parametrize(
+    "case", vectors("headers")["retry_after"], ids=lambda case: f"{case['header']}-{case['body']}"[:40]
+)
+@pytest.mark.parametrize(("code", "ceiling"), [("rate_limit_exceeded", "rate_limit"), ("quota_exceeded", "quota")])
+def test_retry_after(code: str, ceiling: str, case: dict[str, Any], server: Scripted) -> None:
+    seconds = float("nan") if case["body_is_nan"] else case["body"]
+    # Header values travel as bytes; one of them is a digit of another script.
+    headers = {} if case["header"] is None else {"Retry-After": case["header"].encode().decode("latin-1")}
+    server.answer("/sdk/token", {"error": code, "retry_after": seconds}, status=429, headers=headers)
+    error: Any = outcome_of(App(APP_KEY), "GET", f"{server.url}/p/x", grant_id=GRANT)
+    if case["body_is_nan"]:
+        # A body with NaN in it is no JSON, so it says nothing at all.
+        assert type(error) is exceptions.RateLimitError
+    assert error.retry_after == case[ceiling]
+
+
+@pytest.mark.parametrize("case", vectors("headers")["bearer_challenge"], ids=lambda case: case["header"][:40])
+def test_bearer_challenges(case: dict[str, Any], server: Scripted) -> None:
+    server.answer("/p/", status=403, headers={"WWW-Authenticate": case["header"]})
+    error: Any = outcome_of(App(APP_KEY), "GET", f"{server.url}/p/x", grant_id=GRANT)
+    if case["params"].get("error") != "insufficient_scope":
+        assert type(error) is exceptions.ProviderAPIError
+        return
+    assert type(error) is exceptions.ScopeReauthRequiredError
+    assert error.missing_scopes == (case["params"].get("scope", "").split() or None)
+
+
+CONSTRAINED = [v for v in vectors("hmac")["vectors"] if v["input"]["scopes"] or v["input"]["rule"]]
+
+
+@pytest.mark.parametrize("case", CONSTRAINED, ids=identify)
+def test_constraints(case: dict[str, Any], server: Scripted) -> None:
+    scopes, rule = case["input"]["scopes"], case["input"]["rule"]
+
+    async def main() -> None:
+        async with App(APP_KEY) as app:
+            narrowed = app.with_constraints(scopes=scopes, rule=rule)
+            await narrowed.request("GET", f"{server.url}/p/x", grant_id=GRANT)
+
+    asyncio.run(main())
+    (token,) = server.requests("/sdk/token")
+    for name in ("X-Alter-Scope-Constraints", "X-Alter-Request-Rule"):
+        assert token.header(name) == case["headers"].get(name)
+
+
 ERRORS = [case for case in vectors("errors") if case["call"] in ("token", "agent.token", "provider")]
 
 
