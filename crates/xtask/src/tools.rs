@@ -110,11 +110,13 @@ fn find_python() -> Result<String, Failure> {
 /// # Errors
 /// When Node is missing or a package cannot be installed.
 pub fn node_modules(project: &Project) -> Result<PathBuf, Failure> {
-    let lock = fs::read_to_string(project.path("package-lock.json"))?;
+    let wanted = fs::read_to_string(project.path("package.json"))? + &fs::read_to_string(project.path("package-lock.json"))?;
     let modules = project.path("node_modules");
-    once(&modules.join(".installed-package-lock"), &lock, || {
-        let install = Run::new("npm").args(["ci", "--no-audit", "--no-fund"]).within(project.root()).limit(INSTALL_LIMIT);
-        install.success().map(drop).map_err(|failure| failure.help("on Debian and Ubuntu: apt-get install nodejs npm"))
+    once(&modules.join(".installed"), &wanted, || {
+        // Not `npm ci`: that refuses a lock file without the optional builds for other platforms, which a mirror may lack.
+        let install = Run::new("npm").args(["install", "--no-save", "--no-audit", "--no-fund"]);
+        let installed = install.within(project.root()).limit(INSTALL_LIMIT).success();
+        installed.map(drop).map_err(|failure| failure.help("on Debian and Ubuntu: apt-get install nodejs npm"))
     })?;
     Ok(modules.join(".bin"))
 }

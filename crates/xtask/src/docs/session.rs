@@ -141,17 +141,13 @@ impl Session {
 
 /// Whether a printed line fits a wanted one, in which `…` stands for anything. Space at the ends does not count.
 fn matches(wanted: &str, printed: &str) -> bool {
-    let mut parts = wanted.trim().split('…');
-    let first = parts.next().unwrap_or_default();
-    let Some(mut rest) = printed.trim().strip_prefix(first) else { return false };
-    let mut open = false;
-    for part in parts {
-        open = true;
-        let Some(at) = rest.find(part) else { return false };
-        rest = &rest[at + part.len()..];
-        open &= part.is_empty();
-    }
-    rest.is_empty() || open
+    let (wanted, printed) = (wanted.trim(), printed.trim());
+    let Some((first, others)) = wanted.split_once('…') else { return wanted == printed };
+    let (middle, last) = others.rsplit_once('…').unwrap_or(("", others));
+    let inner = printed.strip_prefix(first).and_then(|rest| rest.strip_suffix(last));
+    // Each part at its first place after the one before: if that does not fit, no later place does.
+    let fit = |rest: &str| middle.split('…').try_fold(rest, |rest, part| rest.split_once(part).map(|(_, after)| after)).is_some();
+    inner.is_some_and(fit)
 }
 
 #[cfg(test)]
@@ -163,6 +159,9 @@ mod tests {
         assert!(matches("key  …", "key  alter_rk_abc"));
         assert!(matches("  a … c", "a b b c"));
         assert!(matches("same", " same "));
+        assert!(matches("{…\"a\":1…}", "{\"b\":{},\"a\":1,\"c\":{}}"));
+        assert!(matches("… end", "the very end") && matches("…", ""));
+        assert!(!matches("a…a", "a"), "the ends do not overlap");
         assert!(!matches("same", "same and more"));
         assert!(!matches("a … c", "a b d"));
         assert!(!matches("a … c", "a b c d"));
