@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     Starter = Callable[[_engine.Queue, asyncio.Future[Any]], _engine.Operation]
 
 _queues: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, _engine.Queue] = weakref.WeakKeyDictionary()
-_pumps: list[tuple[_engine.Queue, threading.Thread]] = []
+_pumps: dict[_engine.Queue, threading.Thread] = {}
 
 # Queues inherited through a fork. Closing their descriptors in the child would take them out of a selector that the
 # child may share with its parent, so they are kept and never used.
@@ -49,7 +49,8 @@ def _watch(loop: asyncio.AbstractEventLoop, queue: _engine.Queue) -> None:
         else:
             return
     thread = threading.Thread(target=_pump, args=(weakref.ref(loop), queue), name="alter-completions", daemon=True)
-    _pumps.append((queue, thread))
+    _pumps[queue] = thread
+    weakref.finalize(loop, queue.close).atexit = False
     thread.start()
 
 
@@ -57,13 +58,14 @@ def _pump(loop_ref: weakref.ref[asyncio.AbstractEventLoop], queue: _engine.Queue
     """Wakes a loop that cannot watch a descriptor: one call into it for each batch of completions."""
     while queue.wait():
         loop = loop_ref()
-        if loop is None or loop.is_closed():
-            return
         try:
-            loop.call_soon_threadsafe(queue.drain)
-        except RuntimeError:  # closed since we looked
-            return
-        del loop
+            if loop is not None:
+                loop.call_soon_threadsafe(queue.drain)
+        except RuntimeError:
+            break  # the loop is closed
+        finally:
+            del loop
+    _pumps.pop(queue, None)
 
 
 async def run(start: Starter) -> Any:
@@ -85,16 +87,14 @@ async def run(start: Starter) -> Any:
 def _shutdown() -> None:
     """Ends the engine while the interpreter is still whole: afterwards no thread of ours exists."""
     _engine.shutdown()
-    for queue, thread in _pumps:
+    for queue, thread in list(_pumps.items()):
         queue.close()
-        if thread is not threading.current_thread():
-            thread.join()
-    _pumps.clear()
+        thread.join()
 
 
 def _after_fork_in_child() -> None:
     _engine.after_fork_in_child()
-    _inherited.extend((dict(_queues), list(_pumps)))
+    _inherited.extend((dict(_queues), dict(_pumps)))
     _queues.clear()
     _pumps.clear()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import sys
 import threading
@@ -11,7 +12,7 @@ from typing import Any
 import pytest
 
 from alter_sdk import App
-from scripted import APP_KEY, GRANT, Scripted
+from scripted import APP_KEY, GRANT, WAIT, Scripted
 
 
 async def call(app: App, server: Scripted, n: int = 1) -> Any:
@@ -132,6 +133,11 @@ def test_a_loop_without_add_reader(server: Scripted) -> None:
     finally:
         loop.close()
     assert loop.woken_from_outside > 0
+    (pump,) = [thread for thread in threading.enumerate() if thread.name == "alter-completions"]
+    del loop
+    gc.collect()
+    pump.join(WAIT)
+    assert not pump.is_alive(), "the thread outlives its loop"
 
 
 def test_a_loop_that_is_closed_in_mid_call_drops_the_call(server: Scripted) -> None:

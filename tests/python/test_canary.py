@@ -58,7 +58,7 @@ def texts_within(*roots: Any) -> str:
 def assert_clean(*things: Any) -> None:
     shown = texts_within(*things)
     assert "/p/" in shown, "the search reached nothing of the call"
-    for canary in (SECRET, MORE, AWS):
+    for canary in (SECRET, MORE, AWS, APP_KEY):
         assert canary not in shown
 
 
