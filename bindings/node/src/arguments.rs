@@ -35,8 +35,8 @@ type Pairs = Vec<(String, String)>;
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Options {
-    /// Milliseconds; absent for no limit.
-    pub timeout: Option<f64>,
+    /// Milliseconds; null for no limit.
+    pub timeout: Option<Given<Option<f64>>>,
     /// Who makes the calls.
     pub caller: Option<Given<String>>,
     /// `agent` or `service`.

@@ -25,6 +25,9 @@ use crate::response;
 /// What every request calls itself.
 const USER_AGENT: &str = concat!("alter-sdk-node/", env!("CARGO_PKG_VERSION"));
 
+/// What `timeout` takes, in words.
+const TIMEOUT: &str = "a number of milliseconds that is not negative, or Infinity to wait without end";
+
 /// A result, or JSON of the error that came instead.
 type Refusable<T> = Either<T, String>;
 
@@ -61,7 +64,11 @@ impl Client {
     fn from_options(queue: &Queue, number: u32, kind: &str, api_key: String, options: &str) -> CoreResult<Self> {
         let given: Options = read(options)?;
         let kind = if kind == "app" { ClientKind::App } else { ClientKind::Agent };
-        let mut options = ClientOptions::new(kind, api_key)?;
+        // A refused key is a refused argument like any other in TypeScript, and thereby an `AlterSDKError` too.
+        let mut options = ClientOptions::new(kind, api_key).map_err(|error| match error.code() {
+            "invalid_api_key" => error.with_kind(Kind::AlterValue),
+            _ => error,
+        })?;
         if let Some(caller) = arg(given.caller).get("caller", "text")? {
             options = options.caller(caller)?;
         }
@@ -73,7 +80,9 @@ impl Client {
             None => options.base_url_from_environment()?,
         };
         let mut transport = TransportOptions::default();
-        transport.timeout = given.timeout.map(milliseconds).transpose()?;
+        if let Some(limit) = arg(given.timeout).get("timeout", TIMEOUT)? {
+            transport.timeout = limit.map(milliseconds).transpose()?;
+        }
         Self::build(queue, number, options, transport)
     }
 }
@@ -228,8 +237,7 @@ fn completion(outcome: CoreResult<Response>) -> Completion {
 }
 
 /// # Errors
-/// `AlterValueError` unless it is a span of time.
+/// `AlterValueError` for a negative number, and for one too large to be a span of time.
 fn milliseconds(value: f64) -> CoreResult<Duration> {
-    Duration::try_from_secs_f64(value / 1000.0)
-        .map_err(|_| Error::invalid("timeout must be a number of milliseconds that is not negative, or Infinity to wait without end."))
+    Duration::try_from_secs_f64(value / 1000.0).map_err(|_| Error::wrong_type("timeout", TIMEOUT, &value.to_string()))
 }

@@ -75,8 +75,9 @@ impl<H: Host> Client<H> {
         let options = if options.base_url.is_empty() { options.base_url_from_environment()? } else { options };
         let base_url = BaseUrl::new(&options.base_url)?;
         if crate::url::base::is_cleartext(&options.base_url) {
+            // No warning: the address of any other machine was refused, so everybody who tries a local vault would get one for nothing.
             options.log.log(Event {
-                level: Level::Warning,
+                level: Level::Debug,
                 message: "The vault is addressed by http, without TLS. Fine on this machine only.".into(),
             });
         }

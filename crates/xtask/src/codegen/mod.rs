@@ -1,8 +1,10 @@
 //! `cargo xtask codegen`: files that are written from one declaration, and the check that nobody edited them by hand.
 
+mod constructors;
 mod differences;
 mod errors_page;
 mod python;
+mod typescript;
 
 use std::fs;
 use std::path::Path;
@@ -21,8 +23,9 @@ pub struct Generated {
 /// One generator: a name, and the files that it writes.
 type Generator = (&'static str, fn(&Project) -> Result<Vec<Generated>, Failure>);
 
-const GENERATORS: [Generator; 3] = [
+const GENERATORS: [Generator; 4] = [
     ("Python package", |_| Ok(python::files())),
+    ("TypeScript package", |_| Ok(typescript::files())),
     ("table of errors", errors_page::files),
     ("differences from the public package", differences::files),
 ];

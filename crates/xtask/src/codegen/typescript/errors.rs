@@ -16,6 +16,9 @@ const INSUFFICIENT_SCOPE: &str = include_str!("errors_insufficient_scope.ts.txt"
 const MEMORY_ISOLATION: &str = include_str!("errors_memory_isolation.ts.txt");
 const TAIL: &str = include_str!("errors_tail.ts.txt");
 
+/// Longest line that the package's formatter leaves on one line.
+const LINE: usize = 120;
+
 /// The whole module, formatted as the package's formatter would.
 pub fn render() -> String {
     let mut out = HEAD.to_owned();
@@ -23,19 +26,19 @@ pub fn render() -> String {
         out.push('\n');
         out.push_str(&class(*kind));
     }
-    out.push_str("\n/** Every class by its name, which is the engine's name for the kind of error. */\n");
-    out.push_str("export const errorClasses = {\n");
+    out.push_str("\nconst classes = {\n");
     for kind in Kind::ALL {
         let _ = writeln!(out, "  {},", kind.name());
     }
-    out.push_str("} as const;\n");
+    out.push_str("};\n");
     out.push_str(TAIL);
     out
 }
 
 fn class(kind: Kind) -> String {
     let parent = kind.parent().map_or("Error", Kind::name);
-    let mut out = format!("/** {} */\nexport class {} extends {parent} {{\n", kind.summary(), kind.name());
+    let summary: Vec<String> = kind.summary().split(' ').map(camel).collect();
+    let mut out = format!("/** {} */\nexport class {} extends {parent} {{\n", summary.join(" "), kind.name());
     let over = if kind == Kind::AlterSdk { "" } else { "override " };
     let mut members = vec![format!("  static {over}readonly code: string = \"{}\";\n", kind.code())];
     let constructor = constructors::of(kind);
@@ -91,13 +94,11 @@ fn source_of(kind: Kind, constructor: &Constructor) -> String {
     let mut arguments: Vec<String> = constructor.positional.iter().map(parameter).collect();
     if !constructor.keyword_only.is_empty() {
         let names: Vec<String> = constructor.keyword_only.iter().map(option).collect();
-        arguments.push(format!("options: {{ {} }} = {{}}", names.join("; ")));
+        let on_one_line = format!("options: {{ {} }} = {{}}", names.join("; "));
+        let lines: String = names.iter().map(|name| format!("      {name};\n")).collect();
+        arguments.push(if on_one_line.len() < LINE { on_one_line } else { format!("options: {{\n{lines}    }} = {{}}") });
     }
-    let mut out = String::from("  constructor(\n");
-    for argument in &arguments {
-        let _ = writeln!(out, "    {argument},");
-    }
-    out.push_str("  ) {\n");
+    let mut out = signature(&arguments);
     let details = if constructor.positional.iter().any(|argument| argument.of == Type::Details) { "details" } else { "options.details" };
     let passed = match constructor.parent {
         Parent::Plain => format!("message, {details}"),
@@ -121,6 +122,16 @@ fn source_of(kind: Kind, constructor: &Constructor) -> String {
     }
     out.push_str("  }\n");
     out
+}
+
+/// The arguments on one line if they fit, else one to a line.
+fn signature(arguments: &[String]) -> String {
+    let on_one_line = format!("  constructor({}) {{\n", arguments.join(", "));
+    if on_one_line.trim_end().len() <= LINE {
+        return on_one_line;
+    }
+    let lines: String = arguments.iter().map(|argument| format!("    {argument},\n")).collect();
+    format!("  constructor(\n{lines}  ) {{\n")
 }
 
 fn is_list(constructor: &Constructor, name: &str) -> bool {

@@ -1,0 +1,80 @@
+/**
+ * The TypeScript half of the bridge to the engine.
+ *
+ * The engine's threads never touch JavaScript. What they finish waits in this thread's queue; one wake-up of the event loop takes the
+ * whole queue. Each thread (the main one, a worker) has a queue of its own.
+ */
+
+import { AlterSDKError } from "./errors.js";
+import { restore } from "./failure.js";
+import { writeDropped, writeLine } from "./logging.js";
+import { native, type Outcome, type Queue } from "./native.js";
+
+/** Who waits for which operation. */
+const waiting = new Map<number, (outcome: Outcome) => void>();
+
+/** This thread's queue. */
+export const queue: Queue = native.Queue.open(() => {
+  const { outcomes, lines, dropped } = queue.drain();
+  for (const line of lines) {
+    writeLine(line);
+  }
+  if (dropped > 0) {
+    writeDropped(dropped);
+  }
+  for (const outcome of outcomes) {
+    const resolve = waiting.get(outcome.number);
+    waiting.delete(outcome.number);
+    resolve?.(outcome);
+  }
+});
+
+/**
+ * Runs one operation of the engine.
+ *
+ * Aborting the signal gives the operation up, which closes its connection, and rejects with the signal's reason.
+ */
+export async function run(start: (queue: Queue) => number, signal: AbortSignal | null = null): Promise<Outcome> {
+  signal?.throwIfAborted();
+  const operation = begin(start);
+  const ended = new Promise<Outcome>((resolve) => waiting.set(operation, resolve));
+  const outcome = signal === null ? await ended : await unlessAborted(ended, signal, () => giveUp(operation));
+  if (outcome.failed) {
+    // Made here and not where it arrived, so that its stack leads to whoever awaits the call.
+    throw restore(outcome.text);
+  }
+  return outcome;
+}
+
+function begin(start: (queue: Queue) => number): number {
+  try {
+    return start(queue);
+  } catch (cause) {
+    throw new AlterSDKError(cause instanceof Error ? cause.message : String(cause));
+  }
+}
+
+function giveUp(operation: number): void {
+  waiting.delete(operation);
+  queue.cancel(operation);
+}
+
+/** Waits for a promise, or rejects with the signal's reason as soon as it aborts. */
+export async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal, onAbort?: () => void): Promise<T> {
+  let stop: (() => void) | undefined;
+  const aborted = new Promise<never>((_, reject) => {
+    stop = () => {
+      onAbort?.();
+      reject(signal.reason);
+    };
+    signal.addEventListener("abort", stop, { once: true });
+  });
+  try {
+    return await Promise.race([promise, aborted]);
+  } finally {
+    if (stop !== undefined) {
+      // The signal may live as long as the program; this call must not stay with it.
+      signal.removeEventListener("abort", stop);
+    }
+  }
+}

@@ -1,0 +1,82 @@
+/** The addon with the engine: how it is found, and what it offers. */
+
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { platformName } from "./platform.js";
+
+/** An operation that ended. */
+export interface Outcome {
+  number: number;
+  failed: boolean;
+  text: string;
+  body?: Uint8Array;
+}
+
+/** Something that a client has to say. */
+export interface Line {
+  client: number;
+  level: "debug" | "warn";
+  message: string;
+}
+
+/** Everything that happened since the last wake-up. */
+export interface Batch {
+  outcomes: Outcome[];
+  lines: Line[];
+  dropped: number;
+}
+
+/** The completion queue of this thread. */
+export interface Queue {
+  drain(): Batch;
+  cancel(operation: number): void;
+}
+
+/** A client of the engine. A method that refuses its arguments gives JSON text of the error. */
+export interface EngineClient {
+  agent(queue: Queue, number: number, agentId: string): EngineClient | string;
+  withConstraints(narrowing: string): EngineClient | string;
+  prepare(request: string, json?: string, body?: Uint8Array): Prepared | string;
+  close(queue: Queue): number;
+  readonly isClosed: boolean;
+  readonly baseUrl: string;
+  readonly actorId: string | null;
+  readonly lastRetryInfo: string | null;
+  readonly lastRateLimit: [limit: number, remaining: number, resetAt: number] | null;
+}
+
+/** A call that passed every local check. */
+export interface Prepared {
+  readonly wantsUserToken: boolean;
+  setUserToken(token?: string): string | null;
+  userTokenFailed(): string;
+  send(queue: Queue): number;
+}
+
+interface Addon {
+  isValidKey(text: string): boolean;
+  Queue: { open(wake: () => void): Queue };
+  Client: { open(queue: Queue, number: number, kind: "app" | "agent", apiKey: string, options: string): EngineClient | string };
+}
+
+/** The oldest Node that the package runs on. */
+const OLDEST_NODE = 20;
+
+function load(): Addon {
+  const version = typeof process === "object" ? process.versions?.node : undefined;
+  if (version === undefined) {
+    throw new Error("@alter-ai/alter-sdk runs on servers only: it needs Node.js, and an API key has no place in a browser.");
+  }
+  if (Number.parseInt(version, 10) < OLDEST_NODE) {
+    throw new Error(`@alter-ai/alter-sdk needs Node.js ${OLDEST_NODE} or newer; this is ${version}.`);
+  }
+  const name = `alter.${platformName()}.node`;
+  const path = join(__dirname, "..", name);
+  if (!existsSync(path)) {
+    throw new Error(`@alter-ai/alter-sdk has no engine for this machine: ${name} is missing from the package.`);
+  }
+  return require(path) as Addon;
+}
+
+/** The addon. One instance serves ESM and CommonJS alike. */
+export const native = load();
