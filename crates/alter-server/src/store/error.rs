@@ -200,6 +200,16 @@ pub enum OpenError {
         /// The newest schema that this binary knows.
         known: u32,
     },
+    /// The database was written by an older version and is opened for reading only, so it cannot be brought forward.
+    #[error("the database {} has schema {found}, this version reads {known}", .path.display())]
+    Older {
+        /// The database file.
+        path: PathBuf,
+        /// Its schema version.
+        found: u32,
+        /// The schema that this binary reads.
+        known: u32,
+    },
     /// The file is not a database of ours, or is damaged.
     #[error("the database {} is damaged or is not an Alter database: {reason}", .path.display())]
     Corrupt {
@@ -229,6 +239,7 @@ impl OpenError {
             Self::Io { .. } => "data_folder_unusable",
             Self::Missing { .. } => "vault_missing",
             Self::Newer { .. } => "schema_too_new",
+            Self::Older { .. } => "schema_too_old",
             Self::Corrupt { .. } => "database_corrupt",
             Self::Key(error) => error.code(),
             Self::Failed { .. } => "store_failed",
@@ -242,6 +253,7 @@ impl OpenError {
             Self::Io { .. } => "check that the folder exists, that its disk has room, and that this user may write there",
             Self::Missing { .. } => "run `alter init`, or name the right data folder",
             Self::Newer { .. } => "use a version of alter that is at least as new as the one that wrote it",
+            Self::Older { .. } => "start the vault once with this version: `alter serve` brings the schema forward",
             Self::Corrupt { .. } => "restore the data folder from a backup; nothing in it has been changed",
             Self::Key(error) => error.help(),
             Self::Failed { .. } => "check the disk and the file's permissions",

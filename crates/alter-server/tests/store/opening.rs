@@ -218,7 +218,7 @@ async fn a_damaged_database_is_told_apart_and_left_alone() {
 }
 
 #[tokio::test]
-async fn a_newer_database_and_a_foreign_one_are_told_apart() {
+async fn a_newer_an_older_and_a_foreign_database_are_told_apart() {
     let vault = Vault::new();
     vault.store.close().await.unwrap();
     let file = vault.folder.path().join(DATABASE_FILE);
@@ -227,7 +227,11 @@ async fn a_newer_database_and_a_foreign_one_are_told_apart() {
     let error = open(vault.folder.path(), Access::Write).unwrap_err();
     assert_eq!(error.code(), "schema_too_new");
     assert!(error.to_string().contains("has schema 99"), "{error}");
-    edit("DELETE FROM schema_migrations WHERE version = 99; PRAGMA application_id = 7");
+    edit("UPDATE schema_migrations SET version = 0 WHERE version = 1; DELETE FROM schema_migrations WHERE version = 99");
+    let error = open(vault.folder.path(), Access::Read).unwrap_err();
+    assert_eq!(error.code(), "schema_too_old", "what is only read cannot be brought forward");
+    assert!(error.to_string().contains("has schema 0"), "{error}");
+    edit("PRAGMA application_id = 7");
     assert_eq!(open(vault.folder.path(), Access::Write).unwrap_err().code(), "database_corrupt");
 }
 

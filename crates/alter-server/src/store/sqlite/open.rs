@@ -100,6 +100,9 @@ fn prepare(connection: &mut Connection, path: &Path, options: &SqliteOptions, ma
     };
     check_small(connection, path)?;
     if options.access == Access::Read {
+        if version < schema::NEWEST {
+            return Err(OpenError::Older { path: path.to_owned(), found: version, known: schema::NEWEST });
+        }
         let unlocked = unlock(masters, &stored_keys(connection).map_err(read_failed)?)?;
         // A key that the vault has not taken into use yet cannot be the key of anything in it.
         return if unlocked.to_store.is_some() { Err(crate::crypto::KeyError::Wrong.into()) } else { Ok(unlocked) };
