@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
+use http::StatusCode;
 use serde_json::json;
 
 use super::Vault;
@@ -25,7 +26,8 @@ pub async fn ready(State(vault): State<Arc<Vault>>) -> Response {
         Ok(()) => Json(json!({ "status": "ready" })).into_response(),
         Err(error) => {
             tracing::error!(code = error.code(), %error, "not ready");
-            Refusal::unavailable("not_ready", 1).with("reason", error.code()).into_response()
+            let message = "The vault's store cannot be written right now.";
+            Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "not_ready", message).with("reason", error.code()).retry_after(1).into_response()
         }
     }
 }

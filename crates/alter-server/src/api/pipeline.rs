@@ -34,8 +34,6 @@ use crate::store::{Commit, CommitError, Declined, Effect, Entity, Nonce};
 
 /// How long a commit may take before the request is refused.
 pub const COMMIT_DEADLINE: Duration = Duration::from_secs(5);
-/// What a client is asked to wait after `audit_unavailable`.
-const RETRY_AFTER_SECONDS: u32 = 1;
 /// How often a call is judged again because its secret changed between judgement and commit.
 const MOST_JUDGEMENTS: usize = 3;
 
@@ -107,14 +105,14 @@ pub async fn run<C: Call>(vault: &Vault, call: C, parts: &Parts, body: &Bytes) -
 async fn recognise<'a>(vault: &Vault, parts: &'a Parts) -> Result<(ApiKey, SignedHeaders<'a>), Refusal> {
     let signed = SignedHeaders::read(parts)?;
     let unknown = || {
-        tracing::info!(request_id = RequestId::of(parts), "refused: unknown API key");
+        tracing::info!("refused: unknown API key");
         Refusal::unauthorized("invalid_key", "The API key is missing, mistyped or unknown to this vault.")
     };
     if !is_valid_key(signed.api_key) {
         return Err(unknown());
     }
     let digest = vault.keys.digest(signed.api_key);
-    let key = vault.store.key_by_digest(digest).await.map_err(|error| vault.store_refusal(&error, parts))?;
+    let key = vault.store.key_by_digest(digest).await?;
     key.map(|key| (key, signed)).ok_or_else(unknown)
 }
 
@@ -140,7 +138,7 @@ impl Attempt<'_> {
                 Ok(()) => self.judge(call, signed, body).await,
                 Err(refusal) => Err(refusal.clone()),
             };
-            match self.commit(judged, parts).await {
+            match self.commit(judged).await {
                 Err(Interrupted::SecretChanged) => {}
                 Err(Interrupted::Refused(refusal)) => return Err(refusal),
                 Ok(answer) => return Ok(answer),
@@ -183,7 +181,7 @@ impl Attempt<'_> {
     }
 
     /// Makes the outcome durable. Only its success releases the answer.
-    async fn commit(&mut self, judged: Result<Verdict, Refusal>, parts: &Parts) -> Result<Answer, Interrupted> {
+    async fn commit(&mut self, judged: Result<Verdict, Refusal>) -> Result<Answer, Interrupted> {
         let mut commit = Commit::new(match &judged {
             Ok(_) => self.row.clone(),
             Err(refusal) => self.row.clone().refused(refusal.code(), Some(refusal.reason())),
@@ -205,7 +203,7 @@ impl Attempt<'_> {
             Ok(_receipt) => result,
             Err(CommitError::Declined(Declined::SecretChanged)) => Err(Interrupted::SecretChanged),
             Err(CommitError::Declined(declined)) => Err(Interrupted::Refused(declined_refusal(declined))),
-            Err(CommitError::Store(error)) => Err(Interrupted::Refused(self.vault.store_refusal(&error, parts))),
+            Err(CommitError::Store(error)) => Err(Interrupted::Refused(error.into())),
         }
     }
 }
@@ -247,13 +245,5 @@ fn declined_refusal(declined: Declined) -> Refusal {
         }
         Declined::NotFound(_) => Refusal::grant_not_found(declined.to_string()),
         Declined::SecretChanged | Declined::Exists(_) | Declined::Final(_) => Refusal::internal(),
-    }
-}
-
-impl Vault {
-    /// What the client is told when the store cannot do its part. The store's own words go to the log.
-    pub(super) fn store_refusal(&self, error: &crate::store::StoreError, parts: &Parts) -> Refusal {
-        tracing::error!(request_id = RequestId::of(parts), code = error.code(), %error, "store unavailable");
-        Refusal::unavailable("audit_unavailable", RETRY_AFTER_SECONDS).because(error.to_string())
     }
 }

@@ -1,13 +1,18 @@
 //! What the vault answers when it says no, in one shape for every endpoint.
 //!
 //! Which type to use where: rules of the signed API return a [`Refusal`]; its `code` and `message` go to the client, its `reason` goes to the
-//! audit trail only. A fault of ours (store, keys) becomes [`Refusal::internal`] or [`Refusal::unavailable`]: the client gets fixed bytes, the
+//! audit trail only. A fault of ours (store, keys) becomes [`Refusal::internal`] or, from a [`StoreError`], 503: the client gets fixed bytes, the
 //! text goes to the log.
 
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use http::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use serde_json::{Map, Value};
+
+use crate::store::StoreError;
+
+/// What a client is asked to wait when the store cannot be used.
+const RETRY_AFTER_SECONDS: u32 = 1;
 
 /// A request that was judged and refused. Cheap to move: the contents are boxed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,12 +61,6 @@ impl Refusal {
         Self::new(StatusCode::UNPROCESSABLE_ENTITY, "blocked_destination", reason.clone()).because(reason)
     }
 
-    /// 503 with `Retry-After`: the audit trail cannot take the row now, so nothing is released.
-    pub fn unavailable(code: &'static str, retry_after_seconds: u32) -> Self {
-        let message = "The vault cannot record this request, so it releases nothing. Try again shortly.";
-        Self::new(StatusCode::SERVICE_UNAVAILABLE, code, message).retry_after(retry_after_seconds)
-    }
-
     /// 500 with a fixed body. The cause is the caller's to log; it never reaches the client.
     pub fn internal() -> Self {
         Self::new(
@@ -106,6 +105,16 @@ impl Refusal {
     /// What the audit row says: the real reason if there is one, else the message.
     pub fn reason(&self) -> &str {
         self.0.reason.as_deref().unwrap_or(&self.0.message)
+    }
+}
+
+impl From<StoreError> for Refusal {
+    /// 503 `audit_unavailable` with `Retry-After`: what cannot be read cannot be judged, and what cannot be recorded is not released. The store's
+    /// own words go to the log.
+    fn from(error: StoreError) -> Self {
+        tracing::error!(code = error.code(), %error, "the store cannot be used");
+        let message = "The vault's store cannot be used right now, so nothing is changed or released. Try again shortly.";
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "audit_unavailable", message).retry_after(RETRY_AFTER_SECONDS).because(error.to_string())
     }
 }
 

@@ -6,7 +6,6 @@ use serde_json::{Map, Value, json};
 use super::Vault;
 use super::pipeline::{Admitted, Answer, Call, Verdict};
 use super::refusal::Refusal;
-use super::token::unreadable;
 use crate::audit::{AuditEntry, Outcome};
 use crate::model::{AppId, GrantId, ScopeMismatch};
 use crate::store::{Effect, Lookup};
@@ -124,7 +123,7 @@ impl Mismatch {
 /// The grant, if it is the app's own. A report about anything else is refused like a call through it.
 async fn own_grant(vault: &Vault, app: AppId, id: Option<&str>) -> Result<GrantId, Refusal> {
     let id = id.and_then(GrantId::parse).ok_or_else(|| Refusal::grant_not_found("grant_id is not a lower-case UUID"))?;
-    match vault.store.grant(app, id).await.map_err(|error| unreadable(&error))? {
+    match vault.store.grant(app, id).await? {
         Lookup::Found(grant) => Ok(grant.id),
         Lookup::Foreign => Err(Refusal::grant_not_found("the grant belongs to another application")),
         Lookup::Unknown => Err(Refusal::grant_not_found("there is no such grant")),

@@ -6,6 +6,7 @@ use axum::response::Response;
 use http::header::CACHE_CONTROL;
 use http::request::Parts;
 use http::{HeaderName, HeaderValue};
+use tracing::Instrument;
 use uuid::Uuid;
 
 /// Name of the answer's header.
@@ -28,7 +29,9 @@ impl RequestId {
 pub async fn assign(mut request: Request, next: Next) -> Response {
     let id = Uuid::new_v4().to_string();
     request.extensions_mut().insert(RequestId(id.clone()));
-    let mut response = next.run(request).await;
+    // Every line that the request leaves in the log carries its id. A span of a lower level would be left out with the lines of that level.
+    let span = tracing::error_span!("request", id);
+    let mut response = next.run(request).instrument(span).await;
     if let Ok(value) = HeaderValue::from_str(&id) {
         response.headers_mut().insert(X_REQUEST_ID, value.clone());
         response.headers_mut().insert(X_CORRELATION_ID, value);

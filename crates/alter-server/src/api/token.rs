@@ -12,7 +12,7 @@ use super::pipeline::{Admitted, Answer, Call, Verdict};
 use super::refusal::Refusal;
 use crate::audit::{AuditEntry, Outcome};
 use crate::model::{AppId, Grant, GrantFilter, GrantId, GrantStatus, Principal, SecretStatus};
-use crate::store::{Credential, Effect, Lookup, Page, StoreError};
+use crate::store::{Credential, Effect, Lookup, Page};
 
 /// Most candidates that an ambiguous answer names.
 const MOST_CANDIDATES: NonZeroU32 = NonZeroU32::new(100).expect("100 is not zero");
@@ -120,7 +120,7 @@ impl TokenRequest {
             Wanted::Provider { app_user_id: Some(_), .. } => Err(Refusal::grant_not_found("no grant belongs to this app_user_id")),
             Wanted::Provider { account: Some(_), .. } => Err(Refusal::grant_not_found("grants of managed secrets have no account")),
             Wanted::Provider { slug, label: None, .. } => {
-                let found = vault.store.system_grants(app, slug.clone()).await.map_err(|error| unreadable(&error))?;
+                let found = vault.store.system_grants(app, slug.clone()).await?;
                 match found.as_slice() {
                     [only] => Ok(*only),
                     [] => Err(Refusal::grant_not_found("no active system grant for this provider").with("provider_id", slug.as_str())),
@@ -142,7 +142,7 @@ impl TokenRequest {
 
 /// The active, unexpired system grants of a provider, oldest first.
 async fn system_grants(vault: &Vault, app: AppId, slug: &str) -> Result<Vec<Grant>, Refusal> {
-    let Some(secret) = vault.store.secret_by_slug(app, slug.to_owned()).await.map_err(|error| unreadable(&error))? else {
+    let Some(secret) = vault.store.secret_by_slug(app, slug.to_owned()).await? else {
         return Ok(Vec::new());
     };
     let filter = GrantFilter { secret: Some(secret.id), principal: Some(Principal::System), status: Some(GrantStatus::Active) };
@@ -150,7 +150,7 @@ async fn system_grants(vault: &Vault, app: AppId, slug: &str) -> Result<Vec<Gran
     let mut found = Vec::new();
     let mut page = Page::first(MOST_CANDIDATES);
     loop {
-        let grants = vault.store.grants(app, filter.clone(), page).await.map_err(|error| unreadable(&error))?;
+        let grants = vault.store.grants(app, filter.clone(), page).await?;
         let last = grants.last().map(|grant| grant.id);
         found.extend(grants.into_iter().filter(|grant| !grant.has_expired(now)));
         match last {
@@ -161,7 +161,7 @@ async fn system_grants(vault: &Vault, app: AppId, slug: &str) -> Result<Vec<Gran
 }
 
 async fn find(vault: &Vault, app: AppId, grant: GrantId) -> Result<Credential, Refusal> {
-    match vault.store.credential(app, grant).await.map_err(|error| unreadable(&error))? {
+    match vault.store.credential(app, grant).await? {
         Lookup::Found(credential) => Ok(credential),
         Lookup::Foreign => Err(Refusal::grant_not_found("the grant belongs to another application")),
         Lookup::Unknown => Err(Refusal::grant_not_found("there is no such grant")),
@@ -238,12 +238,6 @@ fn ambiguous(slug: &str, grants: &[Grant]) -> Refusal {
         .with("grant_ids", ids)
         .with("candidates", candidates)
         .with("candidates_truncated", grants.len() > most)
-}
-
-/// A read failed: nothing can be judged, so nothing is released.
-pub(super) fn unreadable(error: &StoreError) -> Refusal {
-    tracing::error!(code = error.code(), %error, "store unavailable");
-    Refusal::unavailable("audit_unavailable", 1).because(error.to_string())
 }
 
 /// Takes a member that must be text or null.

@@ -1,6 +1,11 @@
 //! Who gets in: key, clock, body, signature, nonce, scopes and constraints, in this order.
 
+use std::time::{Duration, Instant};
+
 use alter_core::signing::headers;
+use alter_server::audit::{AuditEntry, ChainId, Outcome};
+use alter_server::model::{KeyId, KeyStatus};
+use alter_server::store::{Commit, Effect};
 use base64::Engine as _;
 use http::{HeaderValue, Method};
 use serde_json::{Value, json};
@@ -175,6 +180,24 @@ async fn a_caller_gets_an_id_that_stays() {
         Signed::token(&f.key, &token_body(&f.grant)).with(headers::CONTEXT, "[]").send(&vault).await.refusal(),
         (400, "invalid_context".into())
     );
+}
+
+#[tokio::test]
+async fn a_deprecated_key_works_and_says_so() {
+    let vault = TestVault::start().await;
+    let f = vault.furnished().await;
+    let fresh = Signed::token(&f.key, &token_body(&f.grant)).send(&vault).await;
+    assert_eq!(fresh.header("x-alter-key-deprecated"), None);
+    let app = vault.store.app_by_name("demo".into()).await.expect("readable").expect("there").id;
+    let id = vault.read("/apps/demo/keys").await["items"][0]["id"].as_str().and_then(KeyId::parse).expect("an id");
+    let row = AuditEntry::new(ChainId::App(app), "key.deprecate", Outcome::Done);
+    let commit = Commit::new(row).effect(Effect::SetKeyStatus { app, key: id, status: KeyStatus::Deprecated });
+    let receipt = vault.store.commit(commit, Instant::now() + Duration::from_secs(5)).await;
+    assert!(receipt.is_ok(), "{receipt:?}");
+    for grant in [f.grant.as_str(), "abc"] {
+        let answer = Signed::token(&f.key, &token_body(grant)).send(&vault).await;
+        assert_eq!(answer.header("x-alter-key-deprecated"), Some("true"), "errors say it, too");
+    }
 }
 
 #[tokio::test]

@@ -8,8 +8,8 @@ use alter_server::clock::{Clock, ManualClock, Timestamp};
 use alter_server::config::{Config, Flags};
 use alter_server::serve::{ServeLimits, Server, listen};
 use alter_server::setup;
-use alter_server::store::Faults;
 use alter_server::store::sqlite::{Access, SqliteOptions};
+use alter_server::store::{Faults, Store};
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::{BodyExt, Full};
@@ -51,6 +51,8 @@ pub struct TestVault {
     pub clock: Arc<ManualClock>,
     pub operator_key: String,
     pub folder: tempfile::TempDir,
+    /// For what no endpoint does yet.
+    pub store: Arc<dyn Store>,
     http: Client<HttpConnector, Full<Bytes>>,
     stop: Option<oneshot::Sender<()>>,
     served: Option<JoinHandle<()>>,
@@ -84,6 +86,7 @@ impl TestVault {
         let listener = listen(&config).await.expect("a free port");
         let mut opened = setup::create_with(options).await.expect("a new vault");
         let operator_key = opened.new_operator_key.take().expect("a first operator").expose().to_owned();
+        let store = Arc::clone(&opened.store);
         let server = Server::new(listener, opened, &config).expect("an address").limits(limits);
         let url = format!("http://{}", server.address());
         let (stop, stopped) = oneshot::channel::<()>();
@@ -92,7 +95,7 @@ impl TestVault {
             server.run(async { drop(stopped.await) }).await.expect("a clean stop");
         });
         let http = Client::builder(TokioExecutor::new()).build_http();
-        Self { url, clock, operator_key, folder, http, stop: Some(stop), served: Some(served) }
+        Self { url, clock, operator_key, folder, store, http, stop: Some(stop), served: Some(served) }
     }
 
     /// Stops the vault and waits for it.

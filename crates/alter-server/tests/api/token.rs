@@ -1,5 +1,8 @@
 //! `POST /sdk/token`: which grant, its state, the destination, and what is on record.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use http::Method;
 use serde_json::{Value, json};
 
@@ -188,4 +191,40 @@ async fn a_new_value_is_what_the_next_call_gets() {
     let hosts = json!({"allowed_hosts": ["elsewhere.example"]});
     assert!(vault.admin(Method::PATCH, "/apps/demo/secrets/mail", hosts).await.status.is_success());
     assert_eq!(Signed::token(&f.key, &token_body(&f.grant)).send(&vault).await.status, 422);
+}
+
+#[tokio::test]
+async fn a_secret_that_changes_all_the_time_is_released_whole_or_not_at_all() {
+    let vault = Arc::new(TestVault::start().await);
+    let f = vault.furnished().await;
+    let stop = Arc::new(AtomicBool::new(false));
+    let (changing, stopped) = (Arc::clone(&vault), Arc::clone(&stop));
+    let changer = tokio::spawn(async move {
+        let mut count = 0;
+        while !stopped.load(Ordering::SeqCst) {
+            count += 1;
+            let change = json!({"values": {"token": format!("value-{count}")}});
+            assert!(changing.admin(Method::PATCH, "/apps/demo/secrets/mail", change).await.status.is_success());
+        }
+        count
+    });
+    let mut released = 0;
+    for _ in 0..100 {
+        let answer = Signed::token(&f.key, &token_body(&f.grant)).send(&vault).await;
+        match answer.status.as_u16() {
+            200 => {
+                let token = answer.json()["access_token"].as_str().unwrap_or_default().to_owned();
+                assert!(token == CREDENTIAL || token.starts_with("value-"), "{token}");
+                released += 1;
+            }
+            status => assert_eq!((status, answer.refusal().1.as_str()), (409, "secret_changed")),
+        }
+    }
+    stop.store(true, Ordering::SeqCst);
+    let changes: u32 = changer.await.expect("no panic");
+    assert!(changes > 0 && released > 0, "{changes} changes, {released} released");
+    // Each judgement that was overtaken is on record, and none of them released anything.
+    let rows = vault.read("/audit?app=demo&limit=1000").await["items"].as_array().cloned().expect("rows");
+    let count = |outcome: &str| rows.iter().filter(|row| row["action"] == "token.retrieve" && row["outcome"] == outcome).count();
+    assert_eq!(count("released"), released);
 }

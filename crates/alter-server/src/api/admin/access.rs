@@ -9,7 +9,6 @@ use http::{HeaderMap, header};
 
 use crate::api::Vault;
 use crate::api::refusal::Refusal;
-use crate::api::token::unreadable;
 use crate::model::Operator;
 use crate::operator::OPERATOR_KEY_PREFIX;
 
@@ -31,7 +30,7 @@ async fn judge(vault: &Vault, headers: &HeaderMap) -> Result<Operator, Refusal> 
         .and_then(|value| value.strip_prefix("Bearer "))
         .filter(|key| key.starts_with(OPERATOR_KEY_PREFIX))
         .ok_or_else(unknown_key)?;
-    let found = vault.store.operator_by_digest(vault.keys.digest(key)).await.map_err(|error| unreadable(&error))?;
+    let found = vault.store.operator_by_digest(vault.keys.digest(key)).await?;
     found.filter(|operator| operator.revoked_at.is_none()).ok_or_else(unknown_key)
 }
 

@@ -14,7 +14,6 @@ use super::read::{self, PageQuery, Params};
 use super::shape;
 use crate::api::Vault;
 use crate::api::refusal::Refusal;
-use crate::api::token::unreadable;
 use crate::audit::ChainId;
 use crate::model::{App, AppId};
 use crate::store::Effect;
@@ -28,7 +27,7 @@ struct NewApp {
 /// `GET /apps`
 pub async fn list(State(vault): State<Arc<Vault>>, Params(query): Params<PageQuery>) -> Result<Json<Value>, Refusal> {
     let page = query.page(AppId::parse)?;
-    let apps = vault.store.apps(page).await.map_err(|error| unreadable(&error))?;
+    let apps = vault.store.apps(page).await?;
     Ok(Json(shape::page(apps.iter().map(shape::app).collect(), page.limit.get(), "id")))
 }
 

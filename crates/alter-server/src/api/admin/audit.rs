@@ -13,7 +13,6 @@ use super::read::{self, Params, invalid};
 use super::shape;
 use crate::api::Vault;
 use crate::api::refusal::Refusal;
-use crate::api::token::unreadable;
 use crate::audit::{ChainId, Head, RowMac, verify_all};
 use crate::model::AppId;
 
@@ -40,13 +39,13 @@ pub async fn tail(State(vault): State<Arc<Vault>>, Params(query): Params<TailQue
             rows
         }),
     };
-    let rows = rows.map_err(|error| unreadable(&error))?;
+    let rows = rows?;
     Ok(Json(json!({ "items": rows.iter().map(shape::audit_row).collect::<Vec<_>>(), "next": null })))
 }
 
 /// `GET /audit/heads`: what to keep outside of the vault, so that a cut-off tail is found.
 pub async fn heads(State(vault): State<Arc<Vault>>) -> Result<Json<Value>, Refusal> {
-    let heads = vault.store.audit_heads().await.map_err(|error| unreadable(&error))?;
+    let heads = vault.store.audit_heads().await?;
     Ok(Json(json!({ "items": heads.iter().map(|stored| shape::head(&stored.head)).collect::<Vec<_>>(), "next": null })))
 }
 
@@ -74,7 +73,7 @@ pub async fn verify(State(vault): State<Arc<Vault>>, body: Body) -> Result<Json<
         parsed.ok_or_else(|| invalid(format!("expected_heads[{index}] is not a head as `alter audit head` writes it.")))
     });
     let expected = parsed.collect::<Result<Vec<Head>, Refusal>>()?;
-    let reports = verify_all(&*vault.store, &vault.audit, &expected).await.map_err(|error| unreadable(&error))?;
+    let reports = verify_all(&*vault.store, &vault.audit, &expected).await?;
     Ok(Json(json!({ "items": reports.iter().map(shape::report).collect::<Vec<_>>(), "next": null })))
 }
 

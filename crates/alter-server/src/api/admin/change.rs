@@ -53,7 +53,7 @@ pub async fn commit(vault: &Vault, row: AuditEntry, effects: Vec<Effect>) -> Res
     match vault.store.commit(commit, Instant::now() + COMMIT_DEADLINE).await {
         Ok(_receipt) => Ok(()),
         Err(CommitError::Declined(declined)) => Err(refusal(declined)),
-        Err(CommitError::Store(error)) => Err(crate::api::token::unreadable(&error)),
+        Err(CommitError::Store(error)) => Err(error.into()),
     }
 }
 

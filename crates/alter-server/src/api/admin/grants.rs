@@ -16,10 +16,9 @@ use super::read::{self, PageQuery, Params, not_found};
 use super::{secrets, shape};
 use crate::api::Vault;
 use crate::api::refusal::Refusal;
-use crate::api::token::unreadable;
 use crate::audit::ChainId;
 use crate::model::{App, Grant, GrantFilter, GrantId, GrantStatus, ManagedSecret, Principal, SecretId};
-use crate::store::{Effect, Lookup};
+use crate::store::Effect;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -51,7 +50,7 @@ pub async fn list(
     if let Some(slug) = only.provider_id {
         filter.secret = Some(secrets::find(&vault, &app, &slug).await?.id);
     }
-    let grants = vault.store.grants(app.id, filter, page).await.map_err(|error| unreadable(&error))?;
+    let grants = vault.store.grants(app.id, filter, page).await?;
     let mut known: HashMap<SecretId, Option<ManagedSecret>> = HashMap::new();
     let mut items = Vec::with_capacity(grants.len());
     for grant in &grants {
@@ -127,9 +126,9 @@ async fn shown(vault: &Vault, app: &App, named: &str) -> Result<Json<Value>, Ref
 async fn find(vault: &Vault, app: &App, named: &str) -> Result<Grant, Refusal> {
     let missing = || not_found("grant", named, "alter grant list");
     let id = GrantId::parse(named).ok_or_else(missing)?;
-    vault.store.grant(app.id, id).await.map_err(|error| unreadable(&error))?.found().ok_or_else(missing)
+    vault.store.grant(app.id, id).await?.found().ok_or_else(missing)
 }
 
 async fn secret_of(vault: &Vault, app: &App, grant: &Grant) -> Result<Option<ManagedSecret>, Refusal> {
-    vault.store.secret(app.id, grant.secret).await.map(Lookup::found).map_err(|error| unreadable(&error))
+    Ok(vault.store.secret(app.id, grant.secret).await?.found())
 }

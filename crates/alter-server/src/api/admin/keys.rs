@@ -16,7 +16,6 @@ use super::shape;
 use crate::api::Vault;
 use crate::api::judge::reach::KNOWN_SCOPES;
 use crate::api::refusal::Refusal;
-use crate::api::token::unreadable;
 use crate::audit::ChainId;
 use crate::model::{ApiKey, KeyId, KeyStatus, display_prefix};
 use crate::store::{Effect, Lookup};
@@ -43,7 +42,7 @@ pub async fn list(
     Params(query): Params<PageQuery>,
 ) -> Result<Json<Value>, Refusal> {
     let (app, page) = (read::app(&vault, &app).await?, query.page(KeyId::parse)?);
-    let keys = vault.store.keys(app.id, page).await.map_err(|error| unreadable(&error))?;
+    let keys = vault.store.keys(app.id, page).await?;
     let now = vault.clock.now();
     Ok(Json(shape::page(keys.iter().map(|key| shape::key(key, now)).collect(), page.limit.get(), "id")))
 }
@@ -94,7 +93,7 @@ pub async fn revoke(
     let missing = || not_found("key", &named, "alter key list");
     let id = KeyId::parse(&named).ok_or_else(missing)?;
     let find = || async {
-        match vault.store.key(app.id, id).await.map_err(|error| unreadable(&error))? {
+        match vault.store.key(app.id, id).await? {
             Lookup::Found(key) => Ok(key),
             Lookup::Foreign | Lookup::Unknown => Err(missing()),
         }

@@ -14,7 +14,6 @@ use super::read::{self, not_found};
 use super::shape;
 use crate::api::Vault;
 use crate::api::refusal::Refusal;
-use crate::api::token::unreadable;
 use crate::audit::ChainId;
 use crate::model::{Operator, OperatorRole};
 use crate::operator;
@@ -39,7 +38,7 @@ pub async fn whoami(Extension(operator): Extension<Arc<Operator>>) -> Json<Value
 
 /// `GET /operators`
 pub async fn list(State(vault): State<Arc<Vault>>) -> Result<Json<Value>, Refusal> {
-    let operators = vault.store.operators().await.map_err(|error| unreadable(&error))?;
+    let operators = vault.store.operators().await?;
     Ok(Json(json!({ "items": operators.iter().map(shape::operator).collect::<Vec<_>>(), "next": null })))
 }
 
@@ -61,7 +60,7 @@ pub async fn create(State(vault): State<Arc<Vault>>, author: Author, body: Body)
 
 /// `POST /operators/{operator}/revoke`, by name or id. The last admin cannot be revoked: nobody could undo it from here.
 pub async fn revoke(State(vault): State<Arc<Vault>>, Path(named): Path<String>, author: Author) -> Result<Json<Value>, Refusal> {
-    let operators = vault.store.operators().await.map_err(|error| unreadable(&error))?;
+    let operators = vault.store.operators().await?;
     let in_force = |name: &str| operators.iter().find(|o| o.revoked_at.is_none() && o.name == name);
     let found = in_force(&named).or_else(|| operators.iter().find(|o| o.id.to_string() == named));
     let found = found.ok_or_else(|| not_found("operator", &named, "alter key list --operator"))?;
@@ -75,7 +74,7 @@ pub async fn revoke(State(vault): State<Arc<Vault>>, Path(named): Path<String>, 
         let row = author.row(ChainId::Vault, "operator.revoke").subject("operator", found.id);
         commit(&vault, row, vec![Effect::RevokeOperator { operator: found.id }]).await?;
     }
-    let after = vault.store.operators().await.map_err(|error| unreadable(&error))?;
+    let after = vault.store.operators().await?;
     let record = after.iter().find(|o| o.id == found.id).ok_or_else(Refusal::internal)?;
     Ok(Json(shape::operator(record)))
 }

@@ -9,7 +9,6 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use crate::api::refusal::Refusal;
-use crate::api::token::unreadable;
 use crate::api::{Vault, body};
 use crate::clock::Timestamp;
 use crate::model::{App, AppId};
@@ -88,7 +87,7 @@ pub async fn app(vault: &Vault, named: &str) -> Result<App, Refusal> {
         Some(id) => vault.store.app(id).await,
         None => vault.store.app_by_name(named.to_owned()).await,
     };
-    found.map_err(|error| unreadable(&error))?.ok_or_else(|| not_found("app", named, "alter app list"))
+    found?.ok_or_else(|| not_found("app", named, "alter app list"))
 }
 
 /// 404 for a thing that the operator named. Operators see everything, so the name may be repeated.

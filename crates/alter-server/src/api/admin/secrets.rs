@@ -16,7 +16,6 @@ use crate::api::Vault;
 use crate::api::injection::{Description, Prepared, Unusable, Values};
 use crate::api::judge::destination::AllowedHost;
 use crate::api::refusal::Refusal;
-use crate::api::token::unreadable;
 use crate::audit::ChainId;
 use crate::crypto::SealedSecret;
 use crate::model::{App, ManagedSecret, SecretId, SecretKind, SecretStatus};
@@ -55,7 +54,7 @@ pub async fn list(
     Params(query): Params<PageQuery>,
 ) -> Result<Json<Value>, Refusal> {
     let (app, page) = (read::app(&vault, &app).await?, query.page(SecretId::parse)?);
-    let secrets = vault.store.secrets(app.id, page).await.map_err(|error| unreadable(&error))?;
+    let secrets = vault.store.secrets(app.id, page).await?;
     Ok(Json(shape::page(secrets.iter().map(shape::secret).collect(), page.limit.get(), "id")))
 }
 
@@ -158,7 +157,7 @@ pub async fn find(vault: &Vault, app: &App, named: &str) -> Result<ManagedSecret
         Some(id) => vault.store.secret(app.id, id).await.map(Lookup::found),
         None => vault.store.secret_by_slug(app.id, named.to_owned()).await,
     };
-    let found = found.map_err(|error| unreadable(&error))?.filter(|secret| secret.status == SecretStatus::Active);
+    let found = found?.filter(|secret| secret.status == SecretStatus::Active);
     found.ok_or_else(|| not_found("secret", named, "alter secret list"))
 }
 

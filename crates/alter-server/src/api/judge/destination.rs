@@ -4,7 +4,7 @@
 
 use std::fmt;
 
-use alter_core::url::{ProviderUrl, Scheme};
+use alter_core::url::ProviderUrl;
 
 use crate::api::refusal::Refusal;
 
@@ -73,17 +73,14 @@ fn is_address(host: &str) -> bool {
 /// are not among the allowed ones. The entry's owner asks, so the answer names them.
 pub fn judge(url: &str, allowed: &[String]) -> Result<(), Refusal> {
     let url = ProviderUrl::parse(url).map_err(|error| Refusal::blocked_destination(error.message()))?;
+    // Entries are checked when they are stored; one that cannot be read all the same allows nothing.
     let entries: Vec<AllowedHost> = allowed.iter().filter_map(|entry| AllowedHost::parse(entry).ok()).collect();
     if entries.iter().any(|entry| entry.allows(&url)) {
         return Ok(());
     }
     let list: Vec<String> = entries.iter().map(AllowedHost::to_string).collect();
-    let port_hint = match url.scheme() {
-        Scheme::Https | Scheme::Http if entries.iter().any(|entry| entry.port.is_none() && entry.host == url.host()) => {
-            " (on its usual port only)"
-        }
-        _ => "",
-    };
+    let same_host = entries.iter().any(|entry| entry.port.is_none() && entry.host == url.host());
+    let port_hint = if same_host { " (on its usual port only)" } else { "" };
     let message = format!("The secret is not bound to {}; it may be sent to {}{port_hint}.", url.authority(), list.join(", "));
     Err(Refusal::blocked_destination(message))
 }

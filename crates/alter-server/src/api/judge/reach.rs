@@ -96,6 +96,7 @@ impl Reach {
     /// 400 `invalid_constraint` if the header is malformed or over its limits, 400 `constraint_unsupported` if it names an instance, which this
     /// vault does not evaluate, and 400 `constraint_not_narrowing` if it asks for a scope that the key does not imply.
     pub fn of(key_scopes: &[String], constraints: &str) -> Result<Self, Refusal> {
+        // Scopes are checked when a key is made; one that cannot be read all the same grants nothing.
         let held: Vec<Scope> = key_scopes.iter().filter_map(|scope| Scope::parse(scope)).collect();
         if constraints.is_empty() {
             return Ok(Self { scopes: held });
