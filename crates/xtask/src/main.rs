@@ -76,6 +76,8 @@ enum ClientChoice {
     Rust,
     /// Our Python package.
     Python,
+    /// Our TypeScript package.
+    Node,
     /// All of them, and whether they agree.
     All,
 }
@@ -83,7 +85,12 @@ enum ClientChoice {
 impl ClientChoice {
     fn clients(chosen: &[Self]) -> Vec<Client> {
         let all = chosen.is_empty() || chosen.contains(&Self::All);
-        let each = [(Self::Reference, Client::Reference), (Self::Rust, Client::Rust), (Self::Python, Client::Python)];
+        let each = [
+            (Self::Reference, Client::Reference),
+            (Self::Rust, Client::Rust),
+            (Self::Python, Client::Python),
+            (Self::Node, Client::TypeScript),
+        ];
         each.into_iter().filter(|(choice, _)| all || chosen.contains(choice)).map(|(_, client)| client).collect()
     }
 }

@@ -29,6 +29,15 @@ pub fn recorded(output: &str) -> Result<Checks, Failure> {
     sum(output, line.map(|line| (before(line, " passed"), before(line, " declared"))).into_iter())
 }
 
+/// Reads the closing lines of `node --test`, such as `# pass 12`.
+///
+/// # Errors
+/// As for [`cargo`].
+pub fn node(output: &str) -> Result<Checks, Failure> {
+    let count = |name: &str| output.lines().rev().find_map(|line| line.strip_prefix(name)?.trim().parse().ok());
+    sum(output, count("# pass").map(|passed| (passed, count("# skipped").unwrap_or_default())).into_iter())
+}
+
 fn sum(output: &str, lines: impl Iterator<Item = (u64, u64)>) -> Result<Checks, Failure> {
     let (passed, skipped) = lines.fold((0, 0), |(passed, skipped), line| (passed + line.0, skipped + line.1));
     if passed == 0 {
@@ -62,6 +71,12 @@ mod tests {
     }
 
     #[test]
+    fn the_closing_lines_of_node_are_read() {
+        let output = "ok 1 - a\n# tests 8\n# pass 7\n# fail 0\n# skipped 1\n";
+        assert_eq!(node(output).expect("tests ran"), Checks { passed: 7, skipped: 1 });
+    }
+
+    #[test]
     fn deviations_count_as_left_out() {
         let checks = recorded("allowed but never needed: x\n900 passed, 0 failed, 25 declared as deviations").expect("cases ran");
         assert_eq!(checks, Checks { passed: 900, skipped: 25 });
@@ -72,5 +87,6 @@ mod tests {
         assert!(cargo("test result: ok. 0 passed; 0 failed; 0 ignored").is_err());
         assert!(pytest("no tests ran in 0.01s").is_err());
         assert!(recorded("").is_err());
+        assert!(node("# tests 0\n# pass 0\n").is_err());
     }
 }

@@ -3,6 +3,7 @@
 mod counts;
 mod deny;
 mod layout;
+pub mod node;
 pub mod python;
 pub mod rust;
 
@@ -28,6 +29,8 @@ pub enum Group {
     Deny,
     /// The Python package: wheel, formatting, lints, types and tests.
     Python,
+    /// The TypeScript package: formatting, lints, types and tests.
+    Node,
     /// Calls recorded on the public package, replayed on ours.
     Recorded,
     /// The same calls by the public package and ours against a real vault.
@@ -52,6 +55,7 @@ pub fn run(project: &Project, report: &mut Report, only: &[Group]) {
             Group::Codegen => codegen::run(project, report, true),
             Group::Deny => deny::run(project, report),
             Group::Python => python::run(project, report),
+            Group::Node => node::run(project, report),
             Group::Recorded => python::recorded(project, report),
             Group::Conformance => conformance::all(project, report),
             Group::Docs => docs::run(project, report),

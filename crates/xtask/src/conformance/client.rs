@@ -22,6 +22,8 @@ pub enum Client {
     Rust,
     /// Our Python package.
     Python,
+    /// Our TypeScript package.
+    TypeScript,
 }
 
 /// One call for a driver.
@@ -69,6 +71,7 @@ impl Client {
             Self::Reference => "reference",
             Self::Rust => "rust",
             Self::Python => "python",
+            Self::TypeScript => "node",
         }
     }
 
@@ -78,6 +81,7 @@ impl Client {
             Self::Reference => "public package 0.29.0",
             Self::Rust => "Rust SDK",
             Self::Python => "Python package",
+            Self::TypeScript => "TypeScript package",
         }
     }
 
@@ -95,6 +99,7 @@ impl Client {
             Self::Reference => python(project, &Venv::reference(project)?),
             Self::Python => python(project, &Venv::development(project)?),
             Self::Rust => Run::new(project.built("alter-conformance")),
+            Self::TypeScript => Run::new("node").arg(project.path("tests/conformance/drivers/driver.mjs")),
         };
         // The calls go to loopback: whatever proxy the machine uses is not meant for them.
         let driver = driver.env("NO_PROXY", "*").env("no_proxy", "*").limit(LIMIT);

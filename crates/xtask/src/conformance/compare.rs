@@ -54,10 +54,7 @@ pub fn judge(scenario: &Scenario, evidence: &Evidence<'_>) -> Vec<String> {
 }
 
 fn expectation(scenario: &Scenario, client: Client) -> &Expectation {
-    match &scenario.ours {
-        Some(ours) if client.is_ours() => &ours.expect,
-        _ => &scenario.expect,
-    }
+    scenario.difference(client).map_or(&scenario.expect, |ours| &ours.expect)
 }
 
 fn outcome(expect: &Expectation, observed: &Observed) -> Vec<String> {
@@ -95,8 +92,8 @@ fn told(status: Option<u16>, error: Option<&String>) -> String {
 }
 
 /// Where one of ours and the public package report something different; empty if they agree or the scenario says why not.
-pub fn disagreement(scenario: &Scenario, reference: &Observed, ours: &Observed) -> Vec<String> {
-    if scenario.ours.is_some() {
+pub fn disagreement(scenario: &Scenario, client: Client, reference: &Observed, ours: &Observed) -> Vec<String> {
+    if scenario.difference(client).is_some() {
         return Vec::new();
     }
     let mut wrong = Vec::new();

@@ -13,7 +13,7 @@ use alter_testkit::relay::{Attack, Relay};
 use alter_testkit::vault::Vault;
 use serde_json::{Map, json};
 
-use crate::checks::{python, rust};
+use crate::checks::{node, python, rust};
 use crate::conformance::client::{Call, Client, Observed};
 use crate::conformance::compare::Evidence;
 use crate::conformance::fixtures::Fixtures;
@@ -23,7 +23,7 @@ use crate::report::{Checks, Failure, Report};
 
 /// The whole list with every client.
 pub fn all(project: &Project, report: &mut Report) {
-    run(project, report, &[Client::Reference, Client::Rust, Client::Python], "");
+    run(project, report, &[Client::Reference, Client::Rust, Client::Python, Client::TypeScript], "");
 }
 
 /// Runs the scenarios whose id begins with `only` with each client, and compares.
@@ -38,7 +38,9 @@ pub fn run(project: &Project, report: &mut Report, clients: &[Client], only: &st
 /// Builds what the run needs.
 fn prepare(project: &Project, report: &mut Report, clients: &[Client]) -> bool {
     let built = rust::programs(project, report, &["alter-cli", "alter-conformance"]);
-    built && (!clients.contains(&Client::Python) || python::installed(project, report).is_some())
+    built
+        && (!clients.contains(&Client::Python) || python::installed(project, report).is_some())
+        && (!clients.contains(&Client::TypeScript) || node::installed(project, report))
 }
 
 fn play(project: &Project, report: &mut Report, clients: &[Client], only: &str) {
@@ -57,7 +59,7 @@ fn play(project: &Project, report: &mut Report, clients: &[Client], only: &str) 
     }
     if let Some(reference) = reports.get(&Client::Reference) {
         for (client, ours) in reports.iter().filter(|(client, _)| client.is_ours()) {
-            report.step(&format!("{} and the public package agree", client.title()), || stage.agree(reference, ours));
+            report.step(&format!("{} and the public package agree", client.title()), || stage.agree(*client, reference, ours));
         }
     }
     report.step("the audit chain is whole", || {
@@ -153,10 +155,10 @@ impl Stage {
         Ok(())
     }
 
-    fn agree(&self, reference: &[Observed], ours: &[Observed]) -> Result<Checks, Failure> {
+    fn agree(&self, client: Client, reference: &[Observed], ours: &[Observed]) -> Result<Checks, Failure> {
         let mut wrong = Vec::new();
         for ((scenario, theirs), ours) in self.scenarios.list.iter().zip(reference).zip(ours) {
-            let differences = compare::disagreement(scenario, theirs, ours);
+            let differences = compare::disagreement(scenario, client, theirs, ours);
             wrong.extend(differences.iter().map(|difference| scenario.tell(difference)));
         }
         if wrong.is_empty() { Ok(Checks::passed(ours.len() as u64)) } else { Err(Failure::new(wrong.join("\n"))) }

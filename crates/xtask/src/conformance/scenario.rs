@@ -9,6 +9,7 @@ use alter_testkit::relay::Attack;
 use serde::Deserialize;
 use serde_json::Value;
 
+use crate::conformance::client::Client;
 use crate::report::Failure;
 
 /// The whole file.
@@ -125,6 +126,8 @@ pub struct Scenario {
     pub expect: Expectation,
     /// Where ours is meant to differ from the public package.
     pub ours: Option<Ours>,
+    /// Where ours is meant to differ from it in TypeScript only.
+    pub typescript: Option<Ours>,
 }
 
 /// What must come of a call.
@@ -164,6 +167,12 @@ pub struct Ours {
 }
 
 impl Scenario {
+    /// The difference that was decided for a client, if there is one.
+    pub fn difference(&self, client: Client) -> Option<&Ours> {
+        let own = self.typescript.as_ref().filter(|_| client == Client::TypeScript);
+        own.or(self.ours.as_ref().filter(|_| client.is_ours()))
+    }
+
     /// Whether the call goes through the relay: to be attacked, or to be counted.
     pub fn is_relayed(&self) -> bool {
         self.attack.is_some() || self.expect.vault_calls.is_some()

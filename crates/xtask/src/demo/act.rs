@@ -23,19 +23,22 @@ pub enum Caller {
     Rust,
     /// `tests/demo/quickstart.py`
     Python,
+    /// `tests/demo/quickstart.mjs`
+    TypeScript,
     /// `alter request`
     CommandLine,
 }
 
 impl Caller {
     /// All of them, in the order of the demo.
-    pub const ALL: [Self; 3] = [Self::Rust, Self::Python, Self::CommandLine];
+    pub const ALL: [Self; 4] = [Self::Rust, Self::Python, Self::TypeScript, Self::CommandLine];
 
     /// The name in the report.
     pub fn name(self) -> &'static str {
         match self {
             Self::Rust => "Rust (tests/demo/quickstart.rs)",
             Self::Python => "Python (tests/demo/quickstart.py)",
+            Self::TypeScript => "TypeScript (tests/demo/quickstart.mjs)",
             Self::CommandLine => "command line (alter request)",
         }
     }
@@ -130,6 +133,8 @@ impl Stage {
         // Python ends with the exception after its traceback, the others begin with what is wrong.
         let told = match caller {
             Caller::Python => errors.trim_end().lines().last(),
+            // Node shows the line that threw before it.
+            Caller::TypeScript => errors.lines().find(|line| line.contains("Error: ")),
             Caller::Rust | Caller::CommandLine => errors.lines().next(),
         };
         let told = told.unwrap_or_default().to_owned();
@@ -192,6 +197,7 @@ impl Stage {
             Caller::Python => Run::new(self.project.path(".venv/bin/python"))
                 .arg(self.project.path("tests/demo/quickstart.py"))
                 .args([&url, &access.grant]),
+            Caller::TypeScript => Run::new("node").arg(self.project.path("tests/demo/quickstart.mjs")).args([&url, &access.grant]),
             Caller::CommandLine => Run::new(self.project.built("alter")).args(["request", "GET", &url, "--grant", &access.grant]),
         };
         // The key is the application's; the calls go to loopback, whatever proxy the machine uses for the rest.

@@ -1,4 +1,4 @@
-//! `cargo xtask demo`: a vault, a provider, and one call made from three places by programs that never hold the credential.
+//! `cargo xtask demo`: a vault, a provider, and one call made from four places by programs that never hold the credential.
 //!
 //! It shows and it checks: the exit status is 0 only if everything that it prints was true.
 
@@ -7,7 +7,7 @@ mod act;
 use alter_testkit::provider::{Account, Credential, Provider};
 use alter_testkit::vault::Vault;
 
-use crate::checks::{python, rust};
+use crate::checks::{node, python, rust};
 use crate::demo::act::{Caller, Stage};
 use crate::project::Project;
 use crate::report::{Checks, Failure, Report};
@@ -19,7 +19,7 @@ const SECRET: &str = "demo-secret-9d41c7";
 pub fn run(project: &Project, report: &mut Report) {
     report.heading("Getting ready");
     let built = rust::programs(project, report, &["alter-cli", "alter-demo"]);
-    if !built || python::installed(project, report).is_none() {
+    if !built || python::installed(project, report).is_none() || !node::installed(project, report) {
         return;
     }
     let Some(stage) = report.value("a vault and a provider on loopback", || Ok((set(project)?, Checks::NONE))) else { return };
@@ -43,7 +43,7 @@ fn play(report: &mut Report, stage: Stage) {
         report.say(format!("    $ {line}"));
     }
 
-    report.heading("2. The same call from three places, none of which holds the credential");
+    report.heading("2. The same call from four places, none of which holds the credential");
     for caller in Caller::ALL {
         let Some(call) = report.value(caller.name(), || stage.call(caller, &access, SECRET)) else { continue };
         report.say(format!("    the application saw  {}", call.application));

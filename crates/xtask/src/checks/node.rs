@@ -1,0 +1,37 @@
+//! The TypeScript package: build, formatting, lints, types and tests.
+
+use std::time::Duration;
+
+use crate::checks::counts;
+use crate::command::Run;
+use crate::project::Project;
+use crate::report::{Checks, Report};
+use crate::tools;
+
+/// The tests start a few hundred short programs.
+const TEST_LIMIT: Duration = Duration::from_secs(15 * 60);
+
+/// Makes the package in `node/` from the one development build; false if that failed.
+pub fn installed(project: &Project, report: &mut Report) -> bool {
+    report.step("TypeScript package", || {
+        tools::node_modules(project)?;
+        Run::cargo().args(["build", "--locked", "-p", "alter-node"]).within(project.root()).success()?;
+        Run::new("node").arg("node/build.mjs").within(project.root()).success().map(|_| Checks::ONE)
+    })
+}
+
+/// Runs the group.
+pub fn run(project: &Project, report: &mut Report) {
+    if !installed(project, report) {
+        report.skip("TypeScript checks", "there is no package to check");
+        return;
+    }
+    report.step("biome", || {
+        let biome = tools::node_modules(project)?.join("biome");
+        Run::new(biome).args(["ci", "--error-on-warnings", "."]).within(project.root()).success().map(|_| Checks::ONE)
+    });
+    report.step("node --test", || {
+        let test = Run::new("node").args(["--test", "--test-reporter=tap", "tests/node/"]).within(project.root());
+        counts::node(&test.env("NO_COLOR", "1").limit(TEST_LIMIT).success()?)
+    });
+}
