@@ -5,11 +5,11 @@ use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 
 use serde_json::Value;
 
-use crate::world::{Ran, alter, on, program, vault};
+use crate::world::{CREDENTIAL, Ran, alter, on, program, vault};
 
 /// A folder with a vault that was made and stopped.
 fn made() -> (tempfile::TempDir, PathBuf) {
@@ -17,6 +17,50 @@ fn made() -> (tempfile::TempDir, PathBuf) {
     let data = folder.path().join("v");
     assert_eq!(alter(&["init", data.to_str().expect("text")], &[], "").exit, 0);
     (folder, data)
+}
+
+/// A vault that a test starts and stops by itself.
+struct Running {
+    child: Child,
+    ready: String,
+    url: String,
+    data: String,
+}
+
+impl Running {
+    fn start(data: &Path, variables: &[(&str, &str)], log: Stdio) -> Self {
+        let mut command = Command::new(program());
+        command.args(["serve", "--json", "--address", "127.0.0.1:0", "--data-dir"]).arg(data);
+        command.envs(variables.iter().copied()).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log);
+        let mut child = command.spawn().expect("starts");
+        let mut ready = String::new();
+        BufReader::new(child.stdout.as_mut().expect("a pipe")).read_line(&mut ready).expect("a line");
+        let record: Value = serde_json::from_str(&ready).expect("JSON");
+        assert_eq!(record["event"], "ready");
+        let url = record["url"].as_str().expect("a URL").to_owned();
+        Self { child, ready, url, data: data.to_str().expect("text").to_owned() }
+    }
+
+    fn alter(&self, arguments: &[&str], variables: &[(&str, &str)], input: &str) -> Ran {
+        let all: Vec<&str> = arguments.iter().copied().chain(["--vault", &self.url, "--data-dir", &self.data]).collect();
+        alter(&all, variables, input)
+    }
+
+    /// Ends it as a power cut would.
+    fn kill(mut self) {
+        self.child.kill().expect("killed");
+        self.child.wait().expect("ends");
+    }
+}
+
+impl Drop for Running {
+    /// A failing test leaves nothing running.
+    fn drop(&mut self) {
+        if self.child.try_wait().is_ok_and(|ended| ended.is_none()) {
+            drop(self.child.kill());
+            drop(self.child.wait());
+        }
+    }
 }
 
 /// A start that must fail, told to people and to scripts.
@@ -132,37 +176,46 @@ fn init_makes_a_private_folder_and_changes_nothing_the_second_time() {
 fn a_signal_stops_it_in_order() {
     let (_folder, data) = made();
     for signal in ["TERM", "INT"] {
-        let mut command = Command::new(program());
-        command.args(["serve", "--json", "--address", "127.0.0.1:0", "--data-dir"]).arg(&data);
-        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("starts");
-        let mut line = String::new();
-        BufReader::new(child.stdout.as_mut().expect("a pipe")).read_line(&mut line).expect("a line");
-        let ready: Value = serde_json::from_str(&line).expect("JSON");
-        assert_eq!(ready["event"], "ready");
-        assert!(!line.contains("alter_pat_"));
-        let killed = Command::new("kill").args([format!("-{signal}"), child.id().to_string()]).status().expect("kill runs");
+        let mut vault = Running::start(&data, &[], Stdio::null());
+        assert!(!vault.ready.contains("alter_pat_"));
+        let killed = Command::new("kill").args([format!("-{signal}"), vault.child.id().to_string()]).status().expect("kill runs");
         assert!(killed.success());
-        assert_eq!(child.wait().expect("ends").code(), Some(0), "{signal}");
+        assert_eq!(vault.child.wait().expect("ends").code(), Some(0), "{signal}");
     }
 }
 
 #[test]
 fn a_start_that_was_cut_off_is_finished_by_the_next() {
     let folder = tempfile::tempdir().expect("a folder");
-    let data = folder.path().join("v");
-    fs::create_dir(&data).expect("made");
     // The credential file was written, the operator was not stored yet.
-    fs::write(data.join("operator.key"), "alter_pat_left_over_from_a_first_start\n").expect("written");
-    let mut command = Command::new(program());
-    command.args(["serve", "--json", "--address", "127.0.0.1:0", "--data-dir"]).arg(&data).stdout(Stdio::piped()).stderr(Stdio::null());
-    let mut child = command.spawn().expect("starts");
-    let mut line = String::new();
-    BufReader::new(child.stdout.as_mut().expect("a pipe")).read_line(&mut line).expect("a line");
-    let url = serde_json::from_str::<Value>(&line).expect("JSON")["url"].as_str().expect("a URL").to_owned();
-    let listed = alter(&["app", "list", "--vault", &url, "--data-dir", data.to_str().expect("text")], &[], "");
-    child.kill().expect("killed");
-    child.wait().expect("ends");
+    fs::write(folder.path().join("operator.key"), "alter_pat_left_over_from_a_first_start\n").expect("written");
+    let vault = Running::start(folder.path(), &[], Stdio::null());
+    let listed = vault.alter(&["app", "list"], &[], "");
     assert_eq!(listed.exit, 0, "{listed:?}");
+}
+
+#[test]
+fn the_log_holds_the_request_id_and_no_secret_however_much_is_logged() {
+    let (folder, data) = made();
+    let log = folder.path().join("log");
+    let vault = Running::start(&data, &[("ALTER_LOG", "trace")], fs::File::create(&log).expect("made").into());
+    assert_eq!(vault.alter(&["app", "create", "demo"], &[], "").exit, 0);
+    let key: Value = serde_json::from_str(&vault.alter(&["key", "create", "--json"], &[], "").stdout).expect("JSON");
+    let key = key["api_key"].as_str().expect("a key");
+    let secret = ["secret", "create", "mail", "--bearer", "--allow-host", "127.0.0.1:1", "--stdin"];
+    assert_eq!(vault.alter(&secret, &[], CREDENTIAL).exit, 0);
+    assert_eq!(vault.alter(&["grant", "create", "--secret", "mail"], &[], "").exit, 0);
+    let call = ["request", "GET", "http://127.0.0.1:1/?q=canary-query", "--provider", "mail"];
+    assert_eq!(vault.alter(&call, &[("ALTER_API_KEY", key)], "").exit, 1, "the provider is not there; the credential was released");
+    let stranger = alter_core::key::KeyKind::Runtime.generate().expect("random");
+    assert_eq!(vault.alter(&call, &[("ALTER_API_KEY", stranger.expose())], "").exit, 4);
+    let operator = fs::read_to_string(data.join("operator.key")).expect("readable");
+    drop(vault);
+    let log = fs::read_to_string(log).expect("readable");
+    assert!(log.contains("unknown API key") && log.contains("request{id=\""), "{log}");
+    for secret in [CREDENTIAL, key, stranger.expose(), operator.trim(), "canary-query"] {
+        assert!(!log.contains(secret), "a secret is in the log");
+    }
 }
 
 #[test]
@@ -204,15 +257,9 @@ fn what_is_no_vault_is_told_apart() {
 #[test]
 fn a_vault_that_is_killed_keeps_what_it_answered() {
     let (_folder, data) = made();
-    let mut command = Command::new(program());
-    command.args(["serve", "--json", "--address", "127.0.0.1:0", "--data-dir"]).arg(&data).stdout(Stdio::piped()).stderr(Stdio::null());
-    let mut child = command.spawn().expect("starts");
-    let mut line = String::new();
-    BufReader::new(child.stdout.as_mut().expect("a pipe")).read_line(&mut line).expect("a line");
-    let url = serde_json::from_str::<Value>(&line).expect("JSON")["url"].as_str().expect("a URL").to_owned();
-    assert_eq!(alter(&["app", "create", "demo", "--vault", &url, "--data-dir", data.to_str().expect("text")], &[], "").exit, 0);
-    child.kill().expect("killed");
-    child.wait().expect("ends");
+    let vault = Running::start(&data, &[], Stdio::null());
+    assert_eq!(vault.alter(&["app", "create", "demo"], &[], "").exit, 0);
+    vault.kill();
     let verified = alter(&["audit", "verify", "--offline", "--json", "--data-dir", data.to_str().expect("text")], &[], "");
     assert_eq!(verified.exit, 0, "{verified:?}");
     let rows: u64 =
