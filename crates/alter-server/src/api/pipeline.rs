@@ -120,6 +120,12 @@ fn draft<C: Call>(key: &ApiKey, parts: &Parts) -> AuditEntry {
     AuditEntry::new(ChainId::App(key.app), C::ACTION, C::OUTCOME).key(key.id).request_id(RequestId::of(parts))
 }
 
+/// Adds what was learned to a row, in place.
+pub fn note(row: &mut AuditEntry, add: impl FnOnce(AuditEntry) -> AuditEntry) {
+    let so_far = std::mem::replace(row, AuditEntry::new(row.chain, "", row.outcome));
+    *row = add(so_far);
+}
+
 /// One request of a known key on its way through judgement and commit.
 struct Attempt<'a> {
     vault: &'a Vault,
@@ -165,11 +171,11 @@ impl Attempt<'_> {
     fn identify(&mut self, identity: &Identity<'_>, now: crate::clock::Timestamp) {
         if let Some((caller_type, caller)) = identity.caller {
             let id: ActorId = self.vault.keys.actor_id(self.key.app, caller_type, caller);
-            self.row = self.row.clone().caller(caller_type, caller, Some(id));
+            note(&mut self.row, |row| row.caller(caller_type, caller, Some(id)));
             self.actor = Some(Actor { id, app: self.key.app, caller_type, caller: caller.to_owned(), first_seen_at: now });
         }
         if let Some(context) = identity.context {
-            self.row = self.row.clone().context(context);
+            note(&mut self.row, |row| row.context(context));
         }
     }
 
@@ -182,29 +188,29 @@ impl Attempt<'_> {
 
     /// Makes the outcome durable. Only its success releases the answer.
     async fn commit(&mut self, judged: Result<Verdict, Refusal>) -> Result<Answer, Interrupted> {
-        let mut commit = Commit::new(match &judged {
-            Ok(_) => self.row.clone(),
-            Err(refusal) => self.row.clone().refused(refusal.code(), Some(refusal.reason())),
-        });
+        let (row, effects, outcome) = match judged {
+            Ok(verdict) => (self.row.clone(), self.with_use(verdict.effects), Ok(verdict.answer)),
+            Err(refusal) => {
+                let row = self.row.clone().refused(refusal.code(), Some(refusal.reason()));
+                (row, Vec::new(), Err(Interrupted::Refused(refusal)))
+            }
+        };
+        let mut commit = effects.into_iter().fold(Commit::new(row), Commit::effect);
         if let Some(nonce) = self.nonce.take() {
             commit = commit.nonce(nonce);
         }
-        let settled = judged.map(|verdict| {
-            let register = self.actor.clone().map(Effect::RegisterActor);
-            let effects = std::iter::once(Effect::UseKey { key: self.key.id }).chain(register).chain(verdict.effects);
-            (effects.collect::<Vec<_>>(), verdict.answer)
-        });
-        let (effects, result) = match settled {
-            Ok((effects, answer)) => (effects, Ok(answer)),
-            Err(refusal) => (Vec::new(), Err(Interrupted::Refused(refusal))),
-        };
-        let commit = effects.into_iter().fold(commit, Commit::effect);
         match self.vault.store.commit(commit, Instant::now() + COMMIT_DEADLINE).await {
-            Ok(_receipt) => result,
+            Ok(_receipt) => outcome,
             Err(CommitError::Declined(Declined::SecretChanged)) => Err(Interrupted::SecretChanged),
             Err(CommitError::Declined(declined)) => Err(Interrupted::Refused(declined_refusal(declined))),
             Err(CommitError::Store(error)) => Err(Interrupted::Refused(error.into())),
         }
+    }
+
+    /// The effects of every call that passes (the key was used, the caller was seen), then its own.
+    fn with_use(&self, own: Vec<Effect>) -> Vec<Effect> {
+        let seen = self.actor.clone().map(Effect::RegisterActor);
+        std::iter::once(Effect::UseKey { key: self.key.id }).chain(seen).chain(own).collect()
     }
 }
 
@@ -245,5 +251,36 @@ fn declined_refusal(declined: Declined) -> Refusal {
         }
         Declined::NotFound(_) => Refusal::grant_not_found(declined.to_string()),
         Declined::SecretChanged | Declined::Exists(_) | Declined::Final(_) => Refusal::internal(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_changed_between_judgement_and_commit_is_refused_as_if_it_had_been_judged() {
+        for (declined, status, code) in [
+            (Declined::NonceReplayed, 401, "nonce_replayed"),
+            (Declined::NoncesFull, 429, "rate_limit_exceeded"),
+            (Declined::KeyRevoked, 401, "key_revoked"),
+            (Declined::KeyExpired, 401, "key_expired"),
+            (Declined::NotFound(Entity::Key), 401, "invalid_key"),
+            (Declined::GrantRevoked, 400, "grant_revoked"),
+            (Declined::GrantExpired, 403, "grant_expired"),
+            (Declined::SecretDeleted, 410, "grant_deleted"),
+            (Declined::NotFound(Entity::Grant), 404, "grant_not_found"),
+            (Declined::Exists(Entity::Grant), 500, "internal_error"),
+        ] {
+            let refusal = declined_refusal(declined);
+            assert_eq!((refusal.status().as_u16(), refusal.code()), (status, code), "{declined:?}");
+        }
+    }
+
+    #[test]
+    fn a_note_keeps_what_was_there() {
+        let mut row = AuditEntry::new(ChainId::Vault, "token.retrieve", Outcome::Intent).reason("why");
+        note(&mut row, |row| row.provider("mail"));
+        assert_eq!((&*row.action, row.reason.as_deref(), row.provider.as_deref()), ("token.retrieve", Some("why"), Some("mail")));
     }
 }

@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::Vault;
-use super::pipeline::{Admitted, Answer, Call, Verdict};
+use super::pipeline::{Admitted, Answer, Call, Verdict, note};
 use super::refusal::Refusal;
 use crate::audit::{AuditEntry, Outcome};
 use crate::model::{AppId, GrantId, ScopeMismatch};
@@ -27,25 +27,25 @@ impl Call for ReportCall {
         let mut report: Map<String, Value> = serde_json::from_slice(request.body).map_err(|_| invalid("The body is not a JSON object."))?;
         let method = required_text(&report, "method")?.to_owned();
         let url = required_text(&report, "url")?.to_owned();
-        *row = row.clone().call(&method, &url);
+        note(row, |row| row.call(&method, &url));
         if let Some(reason) = report.get("reason").and_then(Value::as_str) {
-            *row = row.clone().reason(reason);
+            note(row, |row| row.reason(reason));
         }
         let status = report.get("response_status").and_then(Value::as_u64).filter(|status| *status <= 999);
         status.ok_or_else(|| invalid("response_status must be a whole number from 0 to 999."))?;
         let grant = own_grant(vault, request.key.app, report.get("grant_id").and_then(Value::as_str)).await?;
-        *row = row.clone().grant(grant);
+        note(row, |row| row.grant(grant));
         if let Some(provider) = report.get("provider_id").and_then(Value::as_str) {
-            *row = row.clone().provider(provider);
+            note(row, |row| row.provider(provider));
         }
         if let Some(context) = report.get("context").filter(|context| context.is_object()) {
-            *row = row.clone().context(&context.to_string());
+            note(row, |row| row.context(&context.to_string()));
         }
         // What has a column of its own is not kept twice; the URL's query, which may hold credentials, is not kept at all.
         for name in ["grant_id", "provider_id", "method", "url", "reason", "context"] {
             report.remove(name);
         }
-        *row = row.clone().report(&Value::Object(bounded(report)).to_string());
+        note(row, |row| row.report(&Value::Object(bounded(report)).to_string()));
         Ok(Verdict { effects: Vec::new(), answer: Answer::Json(json!({ "status": "recorded" })) })
     }
 }
@@ -80,7 +80,7 @@ impl Call for ReportScopeMismatch {
         let mismatch = Mismatch::parse(request.body)?;
         let app = request.key.app;
         let grant = own_grant(vault, app, Some(&self.grant)).await?;
-        *row = row.clone().grant(grant).report(&mismatch.for_audit().to_string());
+        note(row, |row| row.grant(grant).report(&mismatch.for_audit().to_string()));
         let mismatch = ScopeMismatch { reported_at: vault.clock.now(), missing_scopes: mismatch.missing_scopes };
         Ok(Verdict { effects: vec![Effect::FlagScopeMismatch { app, grant, mismatch }], answer: Answer::Empty })
     }

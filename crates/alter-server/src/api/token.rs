@@ -8,7 +8,7 @@ use std::num::NonZeroU32;
 use super::Vault;
 use super::injection::{Sample, answer};
 use super::judge::destination;
-use super::pipeline::{Admitted, Answer, Call, Verdict};
+use super::pipeline::{Admitted, Answer, Call, Verdict, note};
 use super::refusal::Refusal;
 use crate::audit::{AuditEntry, Outcome};
 use crate::model::{AppId, Grant, GrantFilter, GrantId, GrantStatus, Principal, SecretStatus};
@@ -31,9 +31,9 @@ impl Call for RetrieveToken {
         asked.refuse_people()?;
         let app = request.key.app;
         let grant = asked.grant(vault, app).await?;
-        *row = row.clone().grant(grant);
+        note(row, |row| row.grant(grant));
         let credential = find(vault, app, grant).await?;
-        *row = row.clone().provider(&credential.secret.slug);
+        note(row, |row| row.provider(&credential.secret.slug));
         judge_state(vault, &credential)?;
         destination::judge(&asked.url, &credential.secret.allowed_hosts)?;
         if let Some(rule) = &request.rule {
@@ -93,12 +93,12 @@ impl TokenRequest {
 
     /// Puts into the row what the client said.
     fn describe(&self, row: &mut AuditEntry) {
-        *row = row.clone().call(&self.method, &self.url);
+        note(row, |row| row.call(&self.method, &self.url));
         if let Some(reason) = &self.reason {
-            *row = row.clone().reason(reason);
+            note(row, |row| row.reason(reason));
         }
         if let Wanted::Provider { slug, .. } = &self.wanted {
-            *row = row.clone().provider(slug);
+            note(row, |row| row.provider(slug));
         }
     }
 
