@@ -25,7 +25,9 @@ export function restore(text: string): errors.AlterSDKError {
   const message = ABOUT_ARGUMENTS.has(failure.kind) ? inTypeScript(failure.message) : failure.message;
   // Without the class's own constructor: its arguments are for people, the engine has every attribute.
   const error = Reflect.construct(Error, [message], of) as errors.AlterSDKError;
-  Object.assign(error, { code: failure.code, details: failure.details });
+  // The agent family's code is that of the class, as it always was; what the vault itself said stands in the details.
+  const code = error instanceof errors.AgentError ? of.code : failure.code;
+  Object.assign(error, { code, details: failure.details });
   for (const [name, value] of Object.entries(failure.attributes)) {
     Object.assign(error, { [camel(name)]: ENTRIES.has(name) ? entries(value) : value });
   }

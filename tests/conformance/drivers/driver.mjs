@@ -23,6 +23,11 @@ function thrown(error) {
     bases.push(of.name);
   }
   const { code: _, ...own } = error;
+  for (const name of ["candidates", "credentials"]) {
+    if (name in own) {
+      own[name] = own[name].map((entry) => renamed(entry, snake));
+    }
+  }
   const attributes = JSON.parse(JSON.stringify(renamed(own, snake)));
   return { error: error.name, bases, attributes, visible: [String(error), shown(error), JSON.stringify(error)] };
 }
