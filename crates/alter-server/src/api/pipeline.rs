@@ -4,7 +4,7 @@
 //! key digest → clock → body hash → signature → identity → key scopes ∩ signed constraints → the call's own rules → commit → answer
 //! ```
 //!
-//! What later versions add (source address, principals, policies, limits, approvals) takes its place in [`judge`]. Three rules hold for all:
+//! What later versions add (source address, principals, policies, limits, approvals) takes its place in [`judge`](super::judge). Three rules hold for all:
 //!
 //! * Until the key's digest is known there is nobody to account to: an unknown key is refused and logged, without an audit row.
 //! * From then on every outcome is one [`Store::commit`](crate::store::Store::commit): the row, the nonce once the signature has proven it,
