@@ -38,7 +38,7 @@ pub fn header(context: &[(String, String)]) -> Result<Option<String>> {
         check_length("a value", key, value, LONGEST_VALUE)?;
     }
     let members: Vec<String> = context.iter().map(|(key, value)| format!("{}:{}", json::string(key), json::string(value))).collect();
-    let text = json::ascii(&format!("{{{}}}", members.join(",")));
+    let text = json::ascii(format!("{{{}}}", members.join(",")));
     if text.len() > LONGEST_JSON {
         return Err(Error::invalid(format!(
             "context is {} characters as JSON; {LONGEST_JSON} is the most (a character outside ASCII counts as its \\uXXXX escape).",

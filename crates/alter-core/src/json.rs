@@ -16,9 +16,9 @@ pub fn check(field: &str, text: &str) -> Result<Box<RawValue>> {
 
 /// The same JSON with every character outside ASCII written as `\uXXXX`, as the vault's wire has it. In JSON such characters stand only
 /// inside strings, so the text need not be parsed.
-pub fn ascii(text: &str) -> String {
+pub fn ascii(text: String) -> String {
     if text.is_ascii() {
-        return text.to_owned();
+        return text;
     }
     let mut out = String::with_capacity(text.len() * 2);
     for c in text.chars() {
@@ -57,7 +57,37 @@ pub fn spaced_ascii(compact: &str) -> String {
 
 /// A string as JSON text.
 pub fn string(text: &str) -> String {
-    serde_json::Value::from(text).to_string()
+    let mut out = String::with_capacity(text.len() + 2);
+    push_string(&mut out, text);
+    out
+}
+
+/// Appends a string as JSON text, as serde_json writes it. Every call writes dozens of them, and going through a serializer, which knows
+/// only bytes or formatters, costs several times as much.
+pub fn push_string(out: &mut String, text: &str) {
+    out.push('"');
+    let mut written = 0;
+    for (position, byte) in text.bytes().enumerate() {
+        let escape = match byte {
+            b'"' => "\\\"",
+            b'\\' => "\\\\",
+            b'\n' => "\\n",
+            b'\r' => "\\r",
+            b'\t' => "\\t",
+            0x08 => "\\b",
+            0x0c => "\\f",
+            0x00..=0x1f => "",
+            _ => continue,
+        };
+        out.push_str(&text[written..position]);
+        match escape {
+            "" => out.push_str(&format!("\\u{byte:04x}")),
+            known => out.push_str(known),
+        }
+        written = position + 1;
+    }
+    out.push_str(&text[written..]);
+    out.push('"');
 }
 
 #[cfg(test)]
@@ -71,7 +101,22 @@ mod tests {
 
     #[test]
     fn characters_beyond_16_bits_become_a_surrogate_pair() {
-        assert_eq!(ascii("\"😀\""), "\"\\ud83d\\ude00\"");
+        assert_eq!(ascii("\"😀\"".to_owned()), "\"\\ud83d\\ude00\"");
+    }
+
+    #[test]
+    fn strings_are_written_as_serde_json_writes_them() {
+        let control: String = (0..=0x7f_u8).map(char::from).collect();
+        for text in ["", "plain", "\"\\/", "é😀\u{2028}", &control] {
+            assert_eq!(string(text), serde_json::to_string(text).unwrap());
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn any_string_is_written_as_serde_json_writes_it(text in ".*") {
+            proptest::prop_assert_eq!(string(&text), serde_json::to_string(&text).unwrap());
+        }
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
-use http::header::{HeaderName, HeaderValue};
+use http::header::{HeaderMap, HeaderName, HeaderValue};
 use http::uri::{Authority, PathAndQuery, Scheme, Uri};
 
 use super::{Client, lock};
@@ -12,6 +12,9 @@ use crate::host::{Answer, Host, Leg, Level, TransportError};
 use crate::rate_limit;
 use crate::signing::{StringToSign, canonical_path_and_query, content_sha256, headers};
 use crate::{encoding, traceparent};
+
+/// Headers of a request with everything that there can be, the transport's own included: room for them is made at once.
+const MOST_HEADERS: usize = 20;
 
 /// The vault's address, taken apart once.
 pub(super) struct BaseUrl {
@@ -43,7 +46,7 @@ pub(super) struct Exchange<'a> {
     pub(super) method: http::Method,
     /// Path and query, as written; the base URL's own path is put before it.
     pub(super) path: &'a str,
-    pub(super) body: String,
+    pub(super) body: Bytes,
     /// Replaces the client's caller, and with it the cached actor id.
     pub(super) caller: Option<&'a str>,
     /// Value of the context header.
@@ -74,7 +77,7 @@ impl<H: Host> Client<H> {
         let options = &self.shared.options;
         let timestamp = self.shared.host.now().unix_timestamp().to_string();
         let nonce = nonce()?;
-        let digest = content_sha256(exchange.body.as_bytes());
+        let digest = content_sha256(&exchange.body);
         let actor_id = if exchange.actor_id && exchange.caller.is_none() { self.actor_id() } else { None };
         let caller = exchange.caller.or(options.caller.as_deref()).unwrap_or_default();
         let constraints = self.view.constraints.as_ref();
@@ -95,7 +98,8 @@ impl<H: Host> Client<H> {
         let signature = v2.clone().unwrap_or_else(|| self.shared.signing_key.sign(&string_to_sign.v1()));
 
         let uri = self.shared.base_url.join(exchange.path).map_err(|_| Error::invalid("This call's path cannot be sent."))?;
-        let mut request = http::Request::new(Bytes::from(exchange.body.clone()));
+        let mut request = http::Request::new(exchange.body.clone());
+        *request.headers_mut() = HeaderMap::with_capacity(MOST_HEADERS);
         *request.method_mut() = exchange.method.clone();
         *request.uri_mut() = uri;
         let mut set = |name: &'static str, value: &str| -> Result<()> {

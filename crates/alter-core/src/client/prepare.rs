@@ -228,8 +228,8 @@ fn check_sendable(url: &ProviderUrl, parameters: Option<&QueryParams>) -> Result
     let plain = url.with_query(query::replace(url.query(), parameters));
     plain.to_uri()?;
     let plain = plain.check_length();
-    let signed = url.with_query(sigv4::encode_query(&merged_for_aws(url, parameters))).check_length();
-    if signed.is_ok() { Ok(()) } else { plain }
+    let signed = || url.with_query(sigv4::encode_query(&merged_for_aws(url, parameters))).check_length();
+    plain.or_else(|too_long| signed().map_err(|_| too_long))
 }
 
 /// The pairs of an AWS-signed request: `query_params` join the URL's own, by name.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::exchange::Exchange;
 use super::inject::{Injected, inject};
@@ -57,7 +57,7 @@ impl<H: Host> Client<H> {
             .exchange(Exchange {
                 method: http::Method::POST,
                 path: "/sdk/token",
-                body: token_body(call),
+                body: token_body(call).into(),
                 caller: call.caller.as_deref(),
                 context: call.context_header.as_deref(),
                 actor_id: true,
@@ -226,7 +226,7 @@ fn token_body(call: &Call) -> String {
             members.text("label", label);
         }
     }
-    json::ascii(&members.finish())
+    json::ascii(members.finish())
 }
 
 /// Writes a JSON object member by member, so that texts which are JSON already go in untouched.
@@ -235,23 +235,44 @@ pub(super) struct Members(String);
 
 impl Members {
     pub(super) fn json(&mut self, name: &str, text: &str) {
-        self.0.push(if self.0.is_empty() { '{' } else { ',' });
-        self.0.push_str(&json::string(name));
-        self.0.push(':');
+        self.name(name);
         self.0.push_str(text);
     }
 
     pub(super) fn text(&mut self, name: &str, text: &str) {
-        self.json(name, &json::string(text));
+        self.name(name);
+        json::push_string(&mut self.0, text);
+    }
+
+    pub(super) fn optional_text(&mut self, name: &str, text: Option<&str>) {
+        match text {
+            Some(text) => self.text(name, text),
+            None => self.json(name, "null"),
+        }
     }
 
     pub(super) fn value(&mut self, name: &str, value: &Value) {
         self.json(name, &value.to_string());
     }
 
+    /// An object of texts. Of a name that is there twice, the last value counts.
     pub(super) fn map<'a>(&mut self, name: &str, pairs: impl IntoIterator<Item = &'a (String, String)>) {
-        let map: Map<String, Value> = pairs.into_iter().map(|(name, value)| (name.clone(), Value::from(value.as_str()))).collect();
-        self.value(name, &Value::Object(map));
+        let mut texts: Vec<(&str, &str)> = Vec::new();
+        for (name, value) in pairs {
+            match texts.iter_mut().find(|(known, _)| known == name) {
+                Some((_, known)) => *known = value,
+                None => texts.push((name, value)),
+            }
+        }
+        let mut object = Self::default();
+        texts.into_iter().for_each(|(name, value)| object.text(name, value));
+        self.json(name, &object.finish());
+    }
+
+    fn name(&mut self, name: &str) {
+        self.0.push(if self.0.is_empty() { '{' } else { ',' });
+        json::push_string(&mut self.0, name);
+        self.0.push(':');
     }
 
     pub(super) fn finish(mut self) -> String {

@@ -4,6 +4,7 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use serde_json::Value;
 
 use super::exchange::Exchange;
@@ -55,14 +56,10 @@ pub(super) struct AuditReport<'a> {
 impl<H: Host> Client<H> {
     /// Reports one provider call.
     pub(super) fn report_call(&self, call: &Call, report: AuditReport<'_>) {
-        let told = Told {
-            grant_id: report.token.grant_id.clone(),
-            method: call.method.to_string(),
-            target: crate::url::for_log(&call.reported_url),
-        };
+        let told = Told { grant_id: report.token.grant_id.clone(), method: call.method.to_string(), url: call.reported_url.clone() };
         let delivery = Delivery {
             path: "/sdk/oauth/audit/api-call".to_owned(),
-            body: audit_body(call, &report),
+            body: audit_body(call, &report).into(),
             caller: call.caller.clone(),
             context: call.context_header.clone(),
             actor_id: true,
@@ -84,7 +81,7 @@ impl<H: Host> Client<H> {
     pub(super) fn report_scope_mismatch(&self, call: &Call, token: &TokenAnswer, missing: Option<&[String]>, header: Option<&str>) {
         let delivery = Delivery {
             path: format!("/sdk/grants/{}/report-scope-mismatch", token.grant_id),
-            body: mismatch_body(call, missing, header),
+            body: mismatch_body(call, missing, header).into(),
             caller: None,
             context: None,
             actor_id: false,
@@ -134,7 +131,7 @@ impl<H: Host> Client<H> {
 
 struct Delivery {
     path: String,
-    body: String,
+    body: Bytes,
     caller: Option<String>,
     context: Option<String>,
     actor_id: bool,
@@ -146,12 +143,12 @@ struct Delivery {
 struct Told {
     grant_id: String,
     method: String,
-    target: String,
+    url: String,
 }
 
 impl std::fmt::Display for Told {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "grant {}, {} {}", self.grant_id, self.method, self.target)
+        write!(f, "grant {}, {} {}", self.grant_id, self.method, crate::url::for_log(&self.url))
     }
 }
 
@@ -171,7 +168,7 @@ fn audit_body(call: &Call, report: &AuditReport<'_>) -> String {
     let mut members = Members::default();
     members.text("grant_id", &report.token.grant_id);
     members.text("provider_id", &report.token.provider_id);
-    members.value("token_generation", &Value::from(report.token.token_generation.as_deref()));
+    members.optional_text("token_generation", report.token.token_generation.as_deref());
     members.text("method", call.method.as_str());
     members.text("url", &call.reported_url);
     let shown = report.request_headers.iter().filter(|(name, _)| !is_sensitive(name));
@@ -179,13 +176,13 @@ fn audit_body(call: &Call, report: &AuditReport<'_>) -> String {
     members.json("request_body", &request_body(&call.payload));
     match report.outcome {
         Outcome::Answered(answer) => {
-            members.value("response_status", &answer.status.into());
+            members.json("response_status", &answer.status.to_string());
             members.map("response_headers", &response_headers(answer));
             members.text("response_body", &recorded_bytes(&answer.body, "response"));
         }
         Outcome::Failed(error) => {
-            members.value("response_status", &0.into());
-            members.value("response_headers", &Value::Null);
+            members.json("response_status", "0");
+            members.json("response_headers", "null");
             let what = match error {
                 TransportError::Timeout => format!("timeout after {}ms", report.elapsed.as_millis()),
                 TransportError::Failed(_) => "network".to_owned(),
@@ -193,13 +190,13 @@ fn audit_body(call: &Call, report: &AuditReport<'_>) -> String {
             members.text("response_body", &format!("<transport error: {what}>"));
         }
     }
-    members.value("latency_ms", &u64::try_from(report.elapsed.as_millis()).unwrap_or(u64::MAX).into());
+    members.json("latency_ms", &report.elapsed.as_millis().to_string());
     members.json("reason", call.reason.as_deref().unwrap_or("null"));
     match &call.context {
-        None => members.value("context", &Value::Null),
+        None => members.json("context", "null"),
         Some(context) => members.map("context", context),
     }
-    json::ascii(&members.finish())
+    json::ascii(members.finish())
 }
 
 fn is_sensitive(name: &str) -> bool {
@@ -273,7 +270,7 @@ fn mismatch_body(call: &Call, missing: Option<&[String]>, header: Option<&str>) 
     members.text("api_endpoint", &cut(&call.reported_url, LONGEST_URL));
     members.text("detection_source", "www_authenticate_rfc6750");
     members.text("sdk_correlation_id", &correlation_id());
-    json::ascii(&members.finish())
+    json::ascii(members.finish())
 }
 
 /// 22 base64url characters. Without random numbers it says so: it only helps to find two log lines that belong together.

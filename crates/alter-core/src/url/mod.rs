@@ -103,11 +103,19 @@ impl ProviderUrl {
     /// # Errors
     /// `AlterValueError` if the URL is longer than [`LONGEST`].
     pub fn check_length(&self) -> Result<()> {
-        let length = self.to_text().chars().count();
+        let length = self.length();
         if length > LONGEST {
             return Err(Error::invalid(format!("url has {length} characters with its query; {LONGEST} is the most that is sent.")));
         }
         Ok(())
+    }
+
+    /// Characters of [`ProviderUrl::to_text`], without writing it.
+    fn length(&self) -> usize {
+        let brackets = if self.host.contains(':') { 2 } else { 0 };
+        let port = self.written_port().map_or(0, |port| 2 + port.checked_ilog10().unwrap_or(0) as usize);
+        let query = self.query.as_ref().map_or(0, |query| 1 + query.chars().count());
+        self.scheme.as_str().len() + "://".len() + self.host.chars().count() + brackets + port + self.path.chars().count() + query
     }
 
     /// `http` or `https`.
@@ -128,10 +136,14 @@ impl ProviderUrl {
     /// `host` or `host:port`, the port only if it is not the scheme's own: the `Host` header.
     pub fn authority(&self) -> String {
         let host = if self.host.contains(':') { format!("[{}]", self.host) } else { self.host.clone() };
-        match self.port.filter(|port| *port != self.scheme.default_port()) {
+        match self.written_port() {
             Some(port) => format!("{host}:{port}"),
             None => host,
         }
+    }
+
+    fn written_port(&self) -> Option<u16> {
+        self.port.filter(|port| *port != self.scheme.default_port())
     }
 
     /// Encoded path, never empty.
@@ -291,4 +303,24 @@ pub(crate) fn quoted(text: &str) -> String {
     let shown: String = text.chars().take(LONGEST).map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect();
     let more = if text.chars().nth(LONGEST).is_some() { "…" } else { "" };
     format!("'{shown}{more}'")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_length_is_that_of_the_text() {
+        for text in [
+            "https://a.example",
+            "https://a.example:443/x",
+            "https://a.example:8443/x?",
+            "http://[::1]:9/é?q=ü&r=%20",
+            "http://localhost:0/",
+            "https://bücher.example:65535/a/../b?c#d",
+        ] {
+            let url = ProviderUrl::parse(text).unwrap();
+            assert_eq!(url.length(), url.to_text().chars().count(), "{text}");
+        }
+    }
 }

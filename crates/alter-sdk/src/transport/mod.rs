@@ -30,8 +30,9 @@ pub use tls::CaCertificates;
 
 /// Requests that may be under way at once on each leg; more wait their turn.
 const MOST_CONCURRENT: usize = 100;
-/// Connections kept open per origin while nobody uses them.
-const MOST_IDLE: usize = 20;
+/// Connections kept open per origin while nobody uses them: as many as can be in use, or a busy program would open a new one for most of
+/// its calls. Measured with 64 callers over HTTP/1.1, keeping 20 costs two fifths more processor time for each call.
+const MOST_IDLE: usize = MOST_CONCURRENT;
 /// How long an unused connection is kept.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 
