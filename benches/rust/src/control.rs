@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use rustix::time::{ClockId, clock_gettime};
+use nix::time::{ClockId, clock_gettime};
 use serde::{Deserialize, Serialize};
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::JoinSet;
@@ -93,11 +93,11 @@ pub fn obey<C: Client>(threads: Threads) -> Result<(), Failure> {
 async fn carry_out<C: Client>(order: &Order) -> Result<Measured, Failure> {
     let client = Arc::new(C::new(order)?);
     make_calls(&client, order.callers, 0, order.warm_up).await?;
-    let (started, used) = (Instant::now(), processor_time());
+    let (started, used) = (Instant::now(), processor_time()?);
     make_calls(&client, order.callers, order.warm_up, order.calls).await?;
     client.close().await;
     let measured =
-        Measured { cpu_seconds: processor_time().saturating_sub(used).as_secs_f64(), wall_seconds: started.elapsed().as_secs_f64() };
+        Measured { cpu_seconds: processor_time()?.saturating_sub(used).as_secs_f64(), wall_seconds: started.elapsed().as_secs_f64() };
     Ok(measured)
 }
 
@@ -123,8 +123,6 @@ pub async fn make_calls<C: Client>(client: &Arc<C>, callers: usize, first: usize
     Ok(())
 }
 
-fn processor_time() -> Duration {
-    let time = clock_gettime(ClockId::ProcessCPUTime);
-    // The clock starts at zero with the process, so neither part is negative.
-    Duration::new(time.tv_sec.unsigned_abs(), u32::try_from(time.tv_nsec).unwrap_or_default())
+fn processor_time() -> Result<Duration, Failure> {
+    Ok(clock_gettime(ClockId::CLOCK_PROCESS_CPUTIME_ID)?.into())
 }
