@@ -2,7 +2,7 @@
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::commands::{app, audit, config, grant, init, key, request, secret, serve};
+use crate::commands::{app, audit, completions, config, grant, init, key, request, secret, serve};
 
 /// Credential vault for AI agents: your code makes the call, the vault adds the credential.
 #[derive(Debug, Parser)]
@@ -71,9 +71,13 @@ pub enum Command {
     /// Settings and where they come from
     #[command(subcommand)]
     Config(config::ConfigCommand),
+    /// Print a script that completes `alter` in a shell
+    Completions(completions::CompletionsArgs),
     /// Show the version
+    #[command(after_help = "Example:\n  alter version --json")]
     Version,
     /// Explain a command, or `exit-codes`
+    #[command(after_help = "Examples:\n  alter help grant create\n  alter help exit-codes")]
     Help {
         /// A command such as `grant` or `grant create`, or `exit-codes`
         topic: Vec<String>,
@@ -81,21 +85,4 @@ pub enum Command {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use clap::CommandFactory;
-
-    #[test]
-    fn the_grammar_is_consistent() {
-        Cli::command().debug_assert();
-    }
-
-    #[test]
-    fn every_command_says_what_it_is_for() {
-        fn check(command: &clap::Command) {
-            assert!(command.get_about().is_some_and(|about| !about.to_string().contains('\n')), "{}", command.get_name());
-            command.get_subcommands().for_each(check);
-        }
-        Cli::command().get_subcommands().for_each(check);
-    }
-}
+mod tests;

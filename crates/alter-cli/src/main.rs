@@ -13,7 +13,7 @@ use clap::Parser;
 
 use cli::{Cli, Command};
 use commands::context::Context;
-use commands::{app, audit, config, grant, help, init, key, request, secret, serve};
+use commands::{app, audit, completions, config, grant, help, init, key, request, secret, serve};
 use failure::{Exit, Failure, Outcome};
 use output::Output;
 
@@ -61,6 +61,10 @@ async fn run(command: Command, context: &Context) -> Outcome {
         Command::Request(arguments) => request::run(*arguments, context).await,
         Command::Audit(command) => audit::run(command, context).await,
         Command::Config(command) => config::run(&command, context),
+        Command::Completions(arguments) => {
+            completions::run(&arguments);
+            Ok(())
+        }
         Command::Version => {
             help::version(context);
             Ok(())

@@ -119,20 +119,20 @@ impl Config {
     }
 }
 
-/// The data folder: flag, `ALTER_DATA`, `$XDG_DATA_HOME/alter`, `~/.local/share/alter`.
+/// The data folder: flag, `ALTER_DATA_DIR`, `$XDG_DATA_HOME/alter`, `~/.local/share/alter`.
 fn data_folder(flag: Option<PathBuf>, env: &impl Fn(&'static str) -> Option<String>) -> Result<Setting<PathBuf>, StartError> {
     if let Some(value) = flag {
         return Ok(Setting { value, source: Source::Flag("--data-dir") });
     }
-    if let Some(value) = env("ALTER_DATA") {
-        return Ok(Setting { value: value.into(), source: Source::Environment("ALTER_DATA") });
+    if let Some(value) = env("ALTER_DATA_DIR") {
+        return Ok(Setting { value: value.into(), source: Source::Environment("ALTER_DATA_DIR") });
     }
     // The XDG specification says that a relative path is to be ignored.
     let xdg = env("XDG_DATA_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
     let base = xdg.or_else(|| env("HOME").map(|home| Path::new(&home).join(".local/share")));
     base.map(|base| Setting { value: base.join("alter"), source: Source::Default }).ok_or_else(|| {
         StartError::new(StartErrorKind::ConfigInvalid, "no data folder is known: HOME and XDG_DATA_HOME are not set")
-            .help("name one with --data-dir DIR or ALTER_DATA")
+            .help("name one with --data-dir DIR or ALTER_DATA_DIR")
     })
 }
 
@@ -229,7 +229,7 @@ mod tests {
         assert_eq!(data(&[("HOME", "/h")]).expect("home"), Path::new("/h/.local/share/alter"));
         assert_eq!(data(&[("HOME", "/h"), ("XDG_DATA_HOME", "/x")]).expect("xdg"), Path::new("/x/alter"));
         assert_eq!(data(&[("HOME", "/h"), ("XDG_DATA_HOME", "x")]).expect("relative"), Path::new("/h/.local/share/alter"));
-        assert_eq!(data(&[("ALTER_DATA", "/d"), ("HOME", "/h")]).expect("variable"), Path::new("/d"));
+        assert_eq!(data(&[("ALTER_DATA_DIR", "/d"), ("HOME", "/h")]).expect("variable"), Path::new("/d"));
         assert!(data(&[]).expect_err("nothing set").message().contains("HOME"));
     }
 

@@ -2,6 +2,7 @@
 
 pub mod app;
 pub mod audit;
+pub mod completions;
 pub mod config;
 pub mod context;
 pub mod grant;

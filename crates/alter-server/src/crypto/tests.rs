@@ -119,7 +119,10 @@ fn a_vault_without_its_root_keys_does_not_open() {
     assert_eq!(unlock(&at_hand(1, &[]), &stored).unwrap_err().code(), "stored_keys_incomplete");
     // One root key cannot stand in for another.
     stored.roots.insert(RootKey::Pepper, stored.roots[&RootKey::Audit].clone());
-    assert_eq!(unlock(&at_hand(1, &[]), &stored).unwrap_err().to_string(), "the sealed pepper key does not open: it was altered or belongs elsewhere");
+    assert_eq!(
+        unlock(&at_hand(1, &[]), &stored).unwrap_err().to_string(),
+        "the sealed pepper key does not open: it was altered or belongs elsewhere"
+    );
     stored.roots.insert(RootKey::Pepper, wrapped);
     unlock(&at_hand(1, &[]), &stored).unwrap();
 }
