@@ -40,9 +40,8 @@ fn refusable<T>(result: CoreResult<T>) -> Refusable<T> {
 
 /// Reads what the package's own TypeScript wrote.
 fn read<T: DeserializeOwned>(text: &str) -> CoreResult<T> {
-    serde_json::from_str(text).map_err(|cause| {
-        Error::new(Kind::AlterSdk, format!("The arguments did not reach the engine ({cause}). Please report this."))
-    })
+    serde_json::from_str(text)
+        .map_err(|cause| Error::new(Kind::AlterSdk, format!("The arguments did not reach the engine ({cause}). Please report this.")))
 }
 
 /// One client of the engine.
