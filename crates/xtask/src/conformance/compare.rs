@@ -199,12 +199,21 @@ mod tests {
         let same = observed(&json!({"id": "a/b", "error": "E", "bases": ["E"], "attributes": {"details": {"url": "u", "message": "2"}}}));
         let other = observed(&json!({"id": "a/b", "error": "E", "bases": ["E"], "attributes": {"details": {"url": "v"}}}));
         let plain = scenario("expect.error = \"E\"");
-        assert!(disagreement(&plain, &theirs, &same).is_empty());
-        assert_eq!(disagreement(&plain, &theirs, &other).len(), 1);
+        assert!(disagreement(&plain, Client::Python, &theirs, &same).is_empty());
+        assert_eq!(disagreement(&plain, Client::Python, &theirs, &other).len(), 1);
         let meant = scenario("expect.error = \"E\"\nours = { why = \"because\", expect = { error = \"F\" } }");
-        assert!(disagreement(&meant, &theirs, &other).is_empty());
+        assert!(disagreement(&meant, Client::Python, &theirs, &other).is_empty());
         assert!(problems(&meant, Client::Python, &json!({"id": "a/b", "error": "F"}), &[], 1).is_empty());
         assert!(!problems(&meant, Client::Reference, &json!({"id": "a/b", "error": "F"}), &[], 1).is_empty());
+    }
+
+    #[test]
+    fn a_difference_of_one_language_is_no_excuse_for_another() {
+        let own = scenario("expect.error = \"E\"\ntypescript = { why = \"because\", expect = { error = \"F\" } }");
+        let (e, f) = (json!({"id": "a/b", "error": "E"}), json!({"id": "a/b", "error": "F"}));
+        assert!(problems(&own, Client::TypeScript, &f, &[], 1).is_empty());
+        assert!(problems(&own, Client::Python, &e, &[], 1).is_empty());
+        assert!(!problems(&own, Client::Python, &f, &[], 1).is_empty());
     }
 
     #[test]

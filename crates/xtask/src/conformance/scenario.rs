@@ -224,8 +224,8 @@ impl Scenarios {
             if scenario.attack.as_ref().is_some_and(|name| Attack::named(name).is_none()) {
                 return wrong("the relay does not know this attack");
             }
-            let outcomes = [Some(&scenario.expect), scenario.ours.as_ref().map(|ours| &ours.expect)];
-            if outcomes.into_iter().flatten().any(|expect| expect.status.is_some() == expect.error.is_some()) {
+            let differences = [&scenario.ours, &scenario.typescript].into_iter().flatten().map(|difference| &difference.expect);
+            if differences.chain([&scenario.expect]).any(|expect| expect.status.is_some() == expect.error.is_some()) {
                 return wrong("give either status or error");
             }
         }
