@@ -1,6 +1,8 @@
 //! Child processes that never outlive their owner: not after an error, not after Ctrl-C, not after `kill`.
 
+use std::fs;
 use std::io;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus};
 use std::sync::{Arc, Mutex, MutexGuard, Once, PoisonError, Weak};
 
@@ -8,6 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, Once, PoisonError, Weak};
 const INTERRUPTED: i32 = 130;
 
 static RUNNING: Mutex<Vec<Weak<Mutex<Child>>>> = Mutex::new(Vec::new());
+static FOLDERS: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
 static HANDLER: Once = Once::new();
 
 /// A child process that is stopped when this handle is dropped, and when this process is told to end.
@@ -49,6 +52,12 @@ impl Drop for Guarded {
     }
 }
 
+/// Removes `folder` as well when this process is told to end: destructors do not run then.
+pub fn remove_when_interrupted(folder: &Path) {
+    install_handler();
+    lock(&FOLDERS).push(folder.to_owned());
+}
+
 fn lock<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
     of.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -65,6 +74,10 @@ fn install_handler() {
         let installed = ctrlc::set_handler(|| {
             for child in lock(&RUNNING).iter().filter_map(Weak::upgrade) {
                 end(&child);
+            }
+            for folder in lock(&FOLDERS).iter() {
+                // Most are gone already, with their owners; for the rest there is nobody left to tell.
+                let _ = fs::remove_dir_all(folder);
             }
             std::process::exit(INTERRUPTED);
         });

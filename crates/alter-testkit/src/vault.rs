@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::children::Guarded;
+use crate::children::{Guarded, remove_when_interrupted};
 use crate::http::{Headers, Request, Response};
 
 /// How long a vault may take to become ready; a debug build on a busy machine needs about one second.
@@ -37,6 +37,7 @@ impl Vault {
     /// When the program cannot be started, ends early, or is not ready in time; the error has what it printed.
     pub fn start(program: &Path) -> io::Result<Self> {
         let folder = tempfile::Builder::new().prefix("alter-vault-").tempdir()?;
+        remove_when_interrupted(folder.path());
         let address = free_address()?;
         let printed = File::create(folder.path().join("serve.log"))?;
         let mut command = alter(program);
