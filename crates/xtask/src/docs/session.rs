@@ -10,7 +10,7 @@ use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use alter_testkit::children::Guarded;
+use alter_testkit::children::{Guarded, remove_when_interrupted};
 use alter_testkit::provider::{Account, Credential, Provider};
 use alter_testkit::vault;
 use tempfile::TempDir;
@@ -54,6 +54,7 @@ impl Session {
         let path = std::env::join_paths(folders)?.to_string_lossy().into_owned();
         let vault = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?;
         let folder = tempfile::Builder::new().prefix("alter-docs-").tempdir()?;
+        remove_when_interrupted(folder.path());
         Ok(Self { background: Vec::new(), folder, provider, path, vault, printed: String::new() })
     }
 
