@@ -143,7 +143,7 @@ pub fn one_line(text: &str) -> String {
 impl From<StartError> for Failure {
     fn from(error: StartError) -> Self {
         let exit = match error.kind() {
-            StartErrorKind::ConfigInvalid | StartErrorKind::BindRefused => Exit::Usage,
+            StartErrorKind::ConfigInvalid | StartErrorKind::BindRefused | StartErrorKind::TlsUnusable => Exit::Usage,
             StartErrorKind::PortInUse | StartErrorKind::AlreadyRunning => Exit::Conflict,
             StartErrorKind::AddressUnavailable => Exit::Failed,
             StartErrorKind::Storage(_) => Exit::Storage,

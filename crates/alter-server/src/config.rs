@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use crate::error::{StartError, StartErrorKind};
+use crate::tls::TlsFiles;
 
 /// Where a vault listens unless told otherwise.
 pub const DEFAULT_ADDRESS: &str = "127.0.0.1:7117";
@@ -59,6 +60,10 @@ pub struct Flags {
     pub public_url: Option<String>,
     /// `--insecure-bind`
     pub insecure_bind: bool,
+    /// `--tls-cert`
+    pub tls_cert: Option<PathBuf>,
+    /// `--tls-key`
+    pub tls_key: Option<PathBuf>,
 }
 
 /// All settings of `alter serve`.
@@ -72,6 +77,10 @@ pub struct Config {
     pub public_url: Setting<Option<String>>,
     /// Whether an address that is not loopback is accepted without TLS.
     pub insecure_bind: Setting<bool>,
+    /// The file with the certificate chain, PEM. There is a key exactly if there is a certificate.
+    pub tls_cert: Setting<Option<PathBuf>>,
+    /// The file with its private key, PEM.
+    pub tls_key: Setting<Option<PathBuf>>,
 }
 
 /// `alter.toml`. Unknown names are refused, so that a mistyped setting is not silently without effect.
@@ -81,9 +90,26 @@ struct ConfigFile {
     address: Option<String>,
     public_url: Option<String>,
     insecure_bind: Option<bool>,
+    tls_cert: Option<PathBuf>,
+    tls_key: Option<PathBuf>,
 }
 
 impl Config {
+    /// The certificate files, if the vault is to speak TLS.
+    pub fn tls(&self) -> Option<TlsFiles> {
+        let (certificate, key) = (self.tls_cert.value.clone()?, self.tls_key.value.clone()?);
+        Some(TlsFiles { certificate, key })
+    }
+
+    /// The URL of a vault that listens on `address`: the public one if there is TLS (its certificate names that host), else the address.
+    pub fn url(&self, address: SocketAddr) -> String {
+        match (self.tls(), &self.public_url.value) {
+            (Some(_), Some(public)) => public.clone(),
+            (Some(_), None) => format!("https://{address}"),
+            (None, _) => format!("http://{address}"),
+        }
+    }
+
     /// Reads all settings. `env` looks up an environment variable; empty ones count as absent.
     ///
     /// # Errors
@@ -101,6 +127,9 @@ impl Config {
         };
         let address = pick(flags.address.clone(), "--address", "ALTER_ADDRESS", file.address);
         let public_url = pick(flags.public_url.clone(), "--public-url", "ALTER_PUBLIC_URL", file.public_url);
+        let tls_cert = tls_file(flags.tls_cert.clone(), "--tls-cert", &env, "ALTER_TLS_CERT", file.tls_cert, &path);
+        let tls_key = tls_file(flags.tls_key.clone(), "--tls-key", &env, "ALTER_TLS_KEY", file.tls_key, &path);
+        both_or_neither(&tls_cert, &tls_key)?;
         let insecure_flag = flags.insecure_bind.then(|| "true".to_owned());
         let insecure = pick(insecure_flag, "--insecure-bind", "ALTER_INSECURE_BIND", file.insecure_bind.map(|on| on.to_string()));
         Ok(Self {
@@ -115,7 +144,45 @@ impl Config {
                 "false" | "0" => Ok(false),
                 _ => Err("must be true or false".to_owned()),
             })?,
+            tls_cert,
+            tls_key,
         })
+    }
+}
+
+/// A certificate or key file. A relative path in the settings file counts from that file's folder, any other from the current one.
+fn tls_file(
+    flag: Option<PathBuf>,
+    flag_name: &'static str,
+    env: &impl Fn(&'static str) -> Option<String>,
+    variable: &'static str,
+    in_file: Option<PathBuf>,
+    settings: &Path,
+) -> Setting<Option<PathBuf>> {
+    if flag.is_some() {
+        return Setting { value: flag, source: Source::Flag(flag_name) };
+    }
+    if let Some(value) = env(variable) {
+        return Setting { value: Some(value.into()), source: Source::Environment(variable) };
+    }
+    match in_file {
+        Some(path) => {
+            let folder = settings.parent().unwrap_or(Path::new(""));
+            Setting { value: Some(folder.join(path)), source: Source::File(settings.to_owned()) }
+        }
+        None => Setting { value: None, source: Source::Default },
+    }
+}
+
+fn both_or_neither(cert: &Setting<Option<PathBuf>>, key: &Setting<Option<PathBuf>>) -> Result<(), StartError> {
+    let half = |set: &Setting<Option<PathBuf>>, name: &str, missing: &str, flag: &str| {
+        StartError::new(StartErrorKind::ConfigInvalid, format!("{name} is set (from {}) and {missing} is not", set.source))
+            .help(format!("TLS needs both: add {flag}, or remove {name}"))
+    };
+    match (&cert.value, &key.value) {
+        (Some(_), None) => Err(half(cert, "tls_cert", "tls_key", "--tls-key PATH")),
+        (None, Some(_)) => Err(half(key, "tls_key", "tls_cert", "--tls-cert PATH")),
+        _ => Ok(()),
     }
 }
 
@@ -151,7 +218,7 @@ fn read_file(path: &Path) -> Result<ConfigFile, StartError> {
     toml::from_str(&text).map_err(|error| {
         StartError::new(StartErrorKind::ConfigInvalid, format!("{} is not a valid settings file", path.display()))
             .caused_by(error.message())
-            .help("known settings: address, public_url, insecure_bind")
+            .help("known settings: address, public_url, insecure_bind, tls_cert, tls_key")
     })
 }
 
@@ -255,5 +322,29 @@ mod tests {
         let (_dir, flags) = in_folder("adress = \"127.0.0.1:1\"\n");
         let error = load(&flags, &[]).expect_err("mistyped");
         assert!(error.cause().is_some_and(|cause| cause.contains("adress")), "{error}");
+    }
+
+    #[test]
+    fn a_certificate_and_its_key_come_together() {
+        let (dir, mut flags) = in_folder("tls_cert = \"tls/cert.pem\"\ntls_key = \"/etc/key.pem\"\n");
+        let config = load(&flags, &[]).expect("both");
+        let files = config.tls().expect("TLS");
+        assert_eq!(files, TlsFiles { certificate: dir.path().join("tls/cert.pem"), key: "/etc/key.pem".into() });
+        assert_eq!(config.url(config.address.value), "https://127.0.0.1:7117");
+        flags.public_url = Some("https://vault.example.com".into());
+        let config = load(&flags, &[("ALTER_TLS_KEY", "other.pem")]).expect("both");
+        assert_eq!((config.tls().expect("TLS").key, config.tls_key.source), ("other.pem".into(), Source::Environment("ALTER_TLS_KEY")));
+        assert_eq!(config.url(config.address.value), "https://vault.example.com");
+
+        let (_dir, mut flags) = in_folder("tls_cert = \"cert.pem\"\n");
+        let error = load(&flags, &[]).expect_err("no key");
+        assert!(error.message().contains("tls_key is not") && error.message().contains("alter.toml"), "{error}");
+        flags.data = Some("/nonexistent".into());
+        flags.tls_key = Some("key.pem".into());
+        let error = load(&flags, &[]).expect_err("no certificate");
+        assert!(error.message().contains("tls_cert is not") && error.message().contains("--tls-key"), "{error}");
+        flags.tls_key = None;
+        let plain = load(&flags, &[]).expect("neither");
+        assert!(plain.tls().is_none() && plain.url(plain.address.value).starts_with("http://"));
     }
 }

@@ -11,6 +11,8 @@ pub enum StartErrorKind {
     ConfigInvalid,
     /// The address is not loopback, and there is neither TLS nor the flag that accepts that.
     BindRefused,
+    /// Certificate or private key cannot be used.
+    TlsUnusable,
     /// Another process listens on the address.
     PortInUse,
     /// The address cannot be listened on for another reason.
@@ -27,6 +29,7 @@ impl StartErrorKind {
         match self {
             Self::ConfigInvalid => "config_invalid",
             Self::BindRefused => "bind_refused",
+            Self::TlsUnusable => "tls_unusable",
             Self::PortInUse => "port_in_use",
             Self::AddressUnavailable => "address_unavailable",
             Self::AlreadyRunning => "data_folder_in_use",

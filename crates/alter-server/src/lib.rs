@@ -1,6 +1,6 @@
 //! The vault: storage, keys, audit trail and HTTP API. A library; the `alter` binary runs it.
 //!
-//! [`setup`] makes or opens a data folder, [`serve`] listens, [`api`] judges requests by the rules, [`store`] keeps everything, [`crypto`] holds
+//! [`setup`] makes or opens a data folder, [`serve`] listens (with [`tls`] where there is a certificate), [`api`] judges requests by the rules, [`store`] keeps everything, [`crypto`] holds
 //! the keys, [`audit`] chains what happened. [`config`] says where every setting comes from.
 
 pub mod api;
@@ -14,3 +14,4 @@ pub mod operator;
 pub mod serve;
 pub mod setup;
 pub mod store;
+pub mod tls;

@@ -1,4 +1,4 @@
-//! Listening: one address, HTTP/1.1 in clear text, bounded in time and number, stopped without dropping a call.
+//! Listening: one address, HTTP/1.1 in clear text or HTTP/2 and 1.1 over TLS, bounded in time and number, stopped without dropping a call.
 
 use std::future::Future;
 use std::net::SocketAddr;
@@ -8,18 +8,20 @@ use std::time::Duration;
 use axum::body::Body;
 use http::Request;
 use hyper::body::Incoming;
-use hyper::server::conn::http1;
-use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto;
+use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use hyper_util::service::TowerToHyperService;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tower::ServiceExt;
 
-use crate::api::{self, HostPolicy, Vault};
+use crate::api::{self, HostPolicy, Readiness, Vault};
 use crate::config::Config;
 use crate::error::{StartError, StartErrorKind};
 use crate::setup::Opened;
+use crate::tls::{Protocol, Tls};
 
 /// Pause after the system refused a connection (out of file descriptors): trying again at once would only burn the processor.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -30,6 +32,10 @@ pub struct ServeLimits {
     /// How long a connection may go without a whole request head, idle time between requests included. Longer than the 30 s for which clients
     /// keep an idle connection, so that it is the client who closes, and no request meets a closing connection.
     pub head_patience: Duration,
+    /// How long a client may take to agree on TLS.
+    pub handshake_patience: Duration,
+    /// How often a connection over HTTP/2 is asked whether it is alive. One that does not answer is closed.
+    pub ping_interval: Duration,
     /// How long a stopping vault waits for calls in flight.
     pub stop_patience: Duration,
     /// Connections that are served at once; more wait in the system's queue.
@@ -38,7 +44,13 @@ pub struct ServeLimits {
 
 impl Default for ServeLimits {
     fn default() -> Self {
-        Self { head_patience: Duration::from_secs(75), stop_patience: Duration::from_secs(10), connections: 1024 }
+        Self {
+            head_patience: Duration::from_secs(75),
+            handshake_patience: Duration::from_secs(5),
+            ping_interval: Duration::from_secs(30),
+            stop_patience: Duration::from_secs(10),
+            connections: 1024,
+        }
     }
 }
 
@@ -48,19 +60,20 @@ pub struct Server {
     listener: TcpListener,
     address: SocketAddr,
     vault: Arc<Vault>,
+    tls: Option<Tls>,
     limits: ServeLimits,
 }
 
 /// Listens on the configured address. Nothing of the data folder is needed for it, so that a taken port is found before anything is made.
 ///
 /// # Errors
-/// [`StartErrorKind::BindRefused`] for an address beyond loopback without the flag, [`StartErrorKind::PortInUse`],
+/// [`StartErrorKind::BindRefused`] for an address beyond loopback without TLS or the flag, [`StartErrorKind::PortInUse`],
 /// [`StartErrorKind::AddressUnavailable`].
 pub async fn listen(config: &Config) -> Result<TcpListener, StartError> {
     let address = config.address.value;
-    if !address.ip().is_loopback() && !config.insecure_bind.value {
-        let message = format!("{address} is reachable from other machines, and this vault does not speak TLS itself yet");
-        let help = "listen on 127.0.0.1 behind a TLS proxy, or accept clear text with --insecure-bind";
+    if !address.ip().is_loopback() && config.tls().is_none() && !config.insecure_bind.value {
+        let message = format!("{address} is reachable from other machines, and no certificate is set");
+        let help = "give it one with --tls-cert and --tls-key, or accept clear text (behind a TLS proxy) with --insecure-bind";
         return Err(StartError::new(StartErrorKind::BindRefused, message).help(help));
     }
     TcpListener::bind(address).await.map_err(|error| {
@@ -77,11 +90,11 @@ pub async fn listen(config: &Config) -> Result<TcpListener, StartError> {
 }
 
 impl Server {
-    /// Puts an opened data folder behind a listener.
+    /// Puts an opened data folder behind a listener; with `tls` clear text is not understood there.
     ///
     /// # Errors
     /// [`StartErrorKind::AddressUnavailable`] if the listener has lost its address.
-    pub fn new(listener: TcpListener, opened: Opened, config: &Config) -> Result<Self, StartError> {
+    pub fn new(listener: TcpListener, tls: Option<Tls>, opened: Opened, config: &Config) -> Result<Self, StartError> {
         let address = listener
             .local_addr()
             .map_err(|error| StartError::new(StartErrorKind::AddressUnavailable, "the listener has no address").caused_by(error))?;
@@ -91,8 +104,9 @@ impl Server {
             audit: opened.audit,
             clock: opened.clock,
             hosts: HostPolicy::new(config.public_url.value.as_deref(), address.ip()),
+            readiness: Readiness::default(),
         });
-        Ok(Self { listener, address, vault, limits: ServeLimits::default() })
+        Ok(Self { listener, address, vault, tls, limits: ServeLimits::default() })
     }
 
     /// Replaces the bounds.
@@ -115,6 +129,8 @@ impl Server {
         let router = api::router(Arc::clone(&self.vault));
         let open = GracefulShutdown::new();
         let places = Arc::new(Semaphore::new(self.limits.connections));
+        // Ends with this function: whoever stops the vault stops looking at its files.
+        let _reloading = self.tls.as_ref().map(Tls::keep_current);
         let mut stop = std::pin::pin!(stop);
         loop {
             let accepted = tokio::select! {
@@ -122,7 +138,10 @@ impl Server {
                 accepted = accept(&self.listener, &places) => accepted,
             };
             match accepted {
-                Ok((stream, place)) => serve(stream, place, router.clone(), &open, self.limits.head_patience),
+                Ok((stream, place)) => {
+                    let connection = Connection { place, router: router.clone(), watcher: open.watcher(), limits: self.limits };
+                    tokio::spawn(connection.serve(stream, self.tls.clone()));
+                }
                 Err(error) => {
                     tracing::warn!(%error, "a connection was not accepted");
                     tokio::time::sleep(ACCEPT_PAUSE).await;
@@ -149,16 +168,39 @@ async fn accept(listener: &TcpListener, places: &Arc<Semaphore>) -> std::io::Res
     Ok((stream, place))
 }
 
-/// Serves one connection in a task of its own. HTTP/1.1 only: HTTP/2 needs TLS, by which a client learns that it is there.
-fn serve(stream: TcpStream, place: OwnedSemaphorePermit, router: axum::Router, open: &GracefulShutdown, head_patience: Duration) {
-    let service = TowerToHyperService::new(router.map_request(|request: Request<Incoming>| request.map(Body::new)));
-    let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new()).header_read_timeout(head_patience);
-    let connection = open.watch(http.serve_connection(TokioIo::new(stream), service));
-    tokio::spawn(async move {
-        if let Err(error) = connection.await {
+/// What one connection needs besides its stream.
+struct Connection {
+    place: OwnedSemaphorePermit,
+    router: axum::Router,
+    watcher: Watcher,
+    limits: ServeLimits,
+}
+
+impl Connection {
+    async fn serve(self, stream: TcpStream, tls: Option<Tls>) {
+        let Some(tls) = tls else {
+            // HTTP/2 needs TLS, by which a client learns that it is there.
+            return self.speak(stream, Protocol::Http1).await;
+        };
+        match tokio::time::timeout(self.limits.handshake_patience, tls.accept(stream)).await {
+            Ok(Ok((stream, protocol))) => self.speak(stream, protocol).await,
+            Ok(Err(error)) => tracing::debug!(%error, "a client did not agree on TLS"),
+            Err(_) => tracing::debug!("a client did not agree on TLS in time"),
+        }
+    }
+
+    async fn speak(self, stream: impl AsyncRead + AsyncWrite + Unpin + 'static, protocol: Protocol) {
+        let service = TowerToHyperService::new(self.router.map_request(|request: Request<Incoming>| request.map(Body::new)));
+        let http = auto::Builder::new(TokioExecutor::new());
+        let mut http = match protocol {
+            Protocol::Http1 => http.http1_only(),
+            Protocol::Http2 => http.http2_only(),
+        };
+        http.http1().timer(TokioTimer::new()).header_read_timeout(self.limits.head_patience);
+        http.http2().timer(TokioTimer::new()).keep_alive_interval(self.limits.ping_interval);
+        if let Err(error) = self.watcher.watch(http.serve_connection(TokioIo::new(stream), service)).await {
             tracing::debug!(%error, "a connection ended early");
         }
-        drop(place);
-    });
+        drop(self.place);
+    }
 }

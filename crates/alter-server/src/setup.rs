@@ -157,12 +157,16 @@ fn write_settings_file(data: &Path) -> Result<(), StartError> {
     let text = format!(
         "# Settings of this vault. No secrets in here. `alter config show` tells which value is in force and where it comes from.\n\
          \n\
-         # Where the vault listens. Addresses beyond loopback need insecure_bind, since the vault does not speak TLS itself yet.\n\
+         # Where the vault listens. Addresses beyond loopback need a certificate, or insecure_bind.\n\
          # address = \"{DEFAULT_ADDRESS}\"\n\
          # insecure_bind = false\n\
          \n\
          # The name that clients use, if it is not a loopback name. Requests for unknown names are refused.\n\
-         # public_url = \"https://vault.example.com\"\n"
+         # public_url = \"https://vault.example.com\"\n\
+         \n\
+         # Certificate chain and private key, PEM, from this folder or by absolute path. They are read again when they change.\n\
+         # tls_cert = \"cert.pem\"\n\
+         # tls_key = \"key.pem\"\n"
     );
     match write_new(&path, 0o644, &text) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),

@@ -33,7 +33,9 @@ pub fn run(command: &ConfigCommand, context: &Context) -> Outcome {
         setting("address", json!(config.address.value.to_string()), &config.address.source),
         setting("public_url", json!(config.public_url.value), &config.public_url.source),
         setting("insecure_bind", json!(config.insecure_bind.value), &config.insecure_bind.source),
-        setting("vault", json!(context.vault_url()?), &context.vault_source()),
+        setting("tls_cert", json!(config.tls_cert.value), &config.tls_cert.source),
+        setting("tls_key", json!(config.tls_key.value), &config.tls_key.source),
+        setting("vault", json!(context.vault_url()?), &context.vault_source(&config)),
     ];
     context.output.list(&records, COLUMNS, "");
     Ok(())

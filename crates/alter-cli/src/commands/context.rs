@@ -41,15 +41,20 @@ impl Context {
     pub fn vault_url(&self) -> Result<String, Failure> {
         match &self.global.vault {
             Some(url) if !url.is_empty() => Ok(url.clone()),
-            _ => Ok(format!("http://{}", reachable(self.config()?.address.value))),
+            _ => {
+                let config = self.config()?;
+                Ok(config.url(reachable(config.address.value)))
+            }
         }
     }
 
     /// Where [`Context::vault_url`] comes from, for people.
-    pub fn vault_source(&self) -> &'static str {
+    pub fn vault_source(&self, config: &Config) -> &'static str {
         match &self.global.vault {
             Some(url) if std::env::var("ALTER_BASE_URL").is_ok_and(|set| set == *url) => "$ALTER_BASE_URL",
             Some(url) if !url.is_empty() => "--vault",
+            // The certificate names the public host and not the address.
+            _ if config.tls().is_some() && config.public_url.value.is_some() => "public_url",
             _ => "address",
         }
     }

@@ -1,10 +1,12 @@
 //! `alter serve`
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use alter_server::config::{Config, Flags};
 use alter_server::serve::{Server, listen};
 use alter_server::setup::{self, CREDENTIAL_FILE, Opened};
+use alter_server::tls::Tls;
 use clap::Args;
 use serde_json::json;
 use tracing_subscriber::EnvFilter;
@@ -15,12 +17,13 @@ use crate::output::{line, notice};
 
 /// Arguments of `alter serve`.
 #[derive(Debug, Args)]
-#[command(after_help = "Example:
+#[command(after_help = "Examples:
   alter serve --data-dir ./vault --address 127.0.0.1:7117
+  alter serve --address 0.0.0.0:7117 --public-url https://vault.example.com --tls-cert cert.pem --tls-key key.pem
 
 The master key comes from ALTER_MASTER_KEY or ALTER_MASTER_KEY_FILE (base64 of 32 bytes), else
 from a file in the data folder that the first start makes. ALTER_LOG sets how much is logged:
-error, warn (the default), info or debug.")]
+error, warn (the default), info or debug. Certificate and key are read again when they change.")]
 pub struct ServeArgs {
     /// Where to listen; port 0 takes a free one [default: 127.0.0.1:7117]
     #[arg(long, value_name = "IP:PORT")]
@@ -28,6 +31,12 @@ pub struct ServeArgs {
     /// The URL that clients use, if it has a name of its own
     #[arg(long, value_name = "URL")]
     public_url: Option<String>,
+    /// Certificate chain, PEM: speak TLS
+    #[arg(long, value_name = "PATH")]
+    tls_cert: Option<PathBuf>,
+    /// Private key of the certificate, PEM
+    #[arg(long, value_name = "PATH")]
+    tls_key: Option<PathBuf>,
     /// Accept an address beyond loopback although the vault speaks clear text
     #[arg(long)]
     insecure_bind: bool,
@@ -41,14 +50,17 @@ pub async fn run(arguments: ServeArgs, context: &Context) -> Outcome {
         address: arguments.address,
         public_url: arguments.public_url,
         insecure_bind: arguments.insecure_bind,
+        tls_cert: arguments.tls_cert,
+        tls_key: arguments.tls_key,
     };
     let config = Config::load(&flags, |name| std::env::var(name).ok())?;
     let stop = stop_signal()?;
+    let tls = config.tls().map(Tls::load).transpose()?;
     let listener = listen(&config).await?;
     let opened = setup::open_or_create(&config.data.value).await?;
     let started = Started::of(&opened, &config);
-    let server = Server::new(listener, opened, &config)?;
-    started.announce(&server, context);
+    let server = Server::new(listener, tls, opened, &config)?;
+    started.announce(&server, &config, context);
     server.run(stop).await?;
     context.output.hint("Stopped.");
     Ok(())
@@ -56,7 +68,7 @@ pub async fn run(arguments: ServeArgs, context: &Context) -> Outcome {
 
 /// What the start banner says.
 struct Started {
-    data: std::path::PathBuf,
+    data: PathBuf,
     key_origin: String,
     created: bool,
     new_operator_key: Option<alter_core::secret::Secret>,
@@ -75,8 +87,9 @@ impl Started {
     }
 
     /// The banner on stderr, at most ten lines; with `--json` one record on stdout, without the operator key, which stands in its file.
-    fn announce(&self, server: &Server, context: &Context) {
-        let url = format!("http://{}", server.address());
+    fn announce(&self, server: &Server, config: &Config, context: &Context) {
+        let url = config.url(server.address());
+        let wire = if config.tls().is_some() { "TLS" } else { "clear text; --tls-cert and --tls-key make it TLS" };
         let credential = self.data.join(CREDENTIAL_FILE);
         if context.output.is_json() {
             return line(json!({
@@ -93,7 +106,7 @@ impl Started {
         notice(format_args!("  data        {}{}", self.data.display(), if self.created { " (new)" } else { "" }));
         notice(format_args!("  store       SQLite"));
         notice(format_args!("  master key  {}", self.key_origin));
-        notice(format_args!("  address     {url} (clear text; TLS is not built in yet)"));
+        notice(format_args!("  address     {} ({wire})", server.address()));
         if let Some(public) = &self.public_url {
             notice(format_args!("  public URL  {public}"));
         }

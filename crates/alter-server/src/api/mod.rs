@@ -31,12 +31,13 @@ use crate::clock::Clock;
 use crate::crypto::VaultKeys;
 use crate::store::Store;
 
+pub use health::Readiness;
 pub use host::HostPolicy;
 pub use judge::reach::KNOWN_SCOPES;
 pub use pipeline::COMMIT_DEADLINE;
 use refusal::Refusal;
 
-/// A running vault: what every request needs. It holds no state of its own, so that several processes on one store behave as one vault.
+/// A running vault: what every request needs. It holds no state that a call is judged by, so that several processes on one store behave as one vault.
 #[derive(Debug)]
 pub struct Vault {
     /// Where everything is kept.
@@ -49,6 +50,8 @@ pub struct Vault {
     pub clock: Arc<dyn Clock>,
     /// The names under which the vault may be called.
     pub hosts: HostPolicy,
+    /// What `/readyz` has just found out.
+    pub readiness: Readiness,
 }
 
 /// All routes.

@@ -87,7 +87,7 @@ impl TestVault {
         let mut opened = setup::create_with(options).await.expect("a new vault");
         let operator_key = opened.new_operator_key.take().expect("a first operator").expose().to_owned();
         let store = Arc::clone(&opened.store);
-        let server = Server::new(listener, opened, &config).expect("an address").limits(limits);
+        let server = Server::new(listener, None, opened, &config).expect("an address").limits(limits);
         let url = format!("http://{}", server.address());
         let (stop, stopped) = oneshot::channel::<()>();
         let served = tokio::spawn(async move {

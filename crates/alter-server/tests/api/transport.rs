@@ -1,8 +1,8 @@
 //! What stands in front of the rules: names, sizes, paths, health, and a store that cannot do its part.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
 use alter_server::serve::ServeLimits;
 use alter_server::store::{Faults, StoreError};
@@ -102,6 +102,28 @@ async fn nothing_is_released_that_cannot_be_recorded() {
     faults.reads.store(false, Ordering::SeqCst);
     assert_eq!(call().await.status, 200);
     assert_eq!(vault.admin(Method::POST, "/audit/verify", json!({})).await.json()["items"][1]["intact"], Value::Bool(true));
+}
+
+/// Each question to the store is a flush of the disk, which strangers must not be able to ask for at will.
+#[tokio::test]
+async fn asking_often_whether_it_is_ready_asks_the_disk_once() {
+    #[derive(Default)]
+    struct Counting(AtomicUsize);
+    impl Faults for Counting {
+        fn before_commit(&self) -> Result<(), StoreError> {
+            self.0.fetch_add(1, Ordering::SeqCst);
+            Ok(())
+        }
+    }
+    let counting = Arc::new(Counting::default());
+    let vault = TestVault::start_with_faults(Arc::clone(&counting) as Arc<dyn Faults>).await;
+    let (before, begun) = (counting.0.load(Ordering::SeqCst), Instant::now());
+    for _ in 0..50 {
+        let ready = Request::get(format!("{}/readyz", vault.url)).body(Full::default()).expect("a request");
+        assert_eq!(vault.send(ready).await.json()["status"], "ready");
+    }
+    let asked = counting.0.load(Ordering::SeqCst) - before;
+    assert!(asked >= 1 && asked <= 1 + begun.elapsed().as_secs() as usize, "{asked} times");
 }
 
 #[tokio::test]
