@@ -5,6 +5,7 @@
  * whole queue. Each thread (the main one, a worker) has a queue of its own.
  */
 
+import { unlessAborted } from "./aborting.js";
 import { AlterSDKError } from "./errors.js";
 import { restore } from "./failure.js";
 import { writeDropped, writeLine } from "./logging.js";
@@ -57,24 +58,4 @@ function begin(start: (queue: Queue) => number): number {
 function giveUp(operation: number): void {
   waiting.delete(operation);
   queue.cancel(operation);
-}
-
-/** Waits for a promise, or rejects with the signal's reason as soon as it aborts. */
-export async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal, onAbort?: () => void): Promise<T> {
-  let stop: (() => void) | undefined;
-  const aborted = new Promise<never>((_, reject) => {
-    stop = () => {
-      onAbort?.();
-      reject(signal.reason);
-    };
-    signal.addEventListener("abort", stop, { once: true });
-  });
-  try {
-    return await Promise.race([promise, aborted]);
-  } finally {
-    if (stop !== undefined) {
-      // The signal may live as long as the program; this call must not stay with it.
-      signal.removeEventListener("abort", stop);
-    }
-  }
 }

@@ -1,7 +1,8 @@
 /** What `App`, `Agent` and `AlterVault` have in common. */
 
+import { unlessAborted } from "./aborting.js";
 import { json, list, options, text, typeName } from "./arguments.js";
-import { run, unlessAborted } from "./bridge.js";
+import { run } from "./bridge.js";
 import { readCall, type RequestOptions } from "./call.js";
 import type { HttpMethod } from "./enums.js";
 import { isPlainObject } from "./error-parts.js";
