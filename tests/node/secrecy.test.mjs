@@ -1,0 +1,148 @@
+// No look at a client, a response or an error shows the credential or the API key (TS-037).
+
+import assert from "node:assert/strict";
+import { after, beforeEach, describe, test } from "node:test";
+import { inspect } from "node:util";
+
+import { Agent, App } from "@alter-ai/alter-sdk";
+
+import { AGENT_KEY, APP_KEY, GRANT, recorder, Scripted, SECRET, thrown } from "./support/scripted.mjs";
+
+const server = await Scripted.start();
+after(() => server.stop());
+beforeEach(() => server.reset());
+
+const url = () => `${server.url}/p/x`;
+
+/** Every text that can be reached from a value: own, inherited, symbolic and hidden properties, getters included. */
+function reachable(value) {
+  const texts = [];
+  const seen = new Set();
+  const queue = [value];
+  while (queue.length > 0) {
+    const next = queue.pop();
+    if (typeof next === "string" || typeof next === "symbol") {
+      texts.push(String(next));
+    }
+    if ((typeof next !== "object" && typeof next !== "function") || next === null || seen.has(next)) {
+      continue;
+    }
+    seen.add(next);
+    if (ArrayBuffer.isView(next) && !(next instanceof DataView)) {
+      texts.push(Buffer.from(next.buffer, next.byteOffset, next.byteLength).toString());
+      continue;
+    }
+    if (next instanceof Map || next instanceof Set) {
+      queue.push(...next.keys(), ...next.values());
+    }
+    for (const name of Reflect.ownKeys(next)) {
+      const { value: plain, get } = Object.getOwnPropertyDescriptor(next, name);
+      queue.push(name, plain);
+      if (get !== undefined) {
+        try {
+          queue.push(get.call(value), get.call(next));
+        } catch {
+          // Not every getter can be called on every object.
+        }
+      }
+    }
+    queue.push(Object.getPrototypeOf(next));
+  }
+  return texts;
+}
+
+/** What a look at a value shows, by any means that a program has. */
+function everything(value) {
+  const shown = [
+    ...reachable(value),
+    String(value),
+    inspect(value, { depth: Number.POSITIVE_INFINITY, showHidden: true, getters: true, maxArrayLength: null, maxStringLength: null }),
+    inspect(value, { showProxy: true }),
+    JSON.stringify(value),
+  ];
+  try {
+    shown.push(inspect(structuredClone(value), { depth: Number.POSITIVE_INFINITY, showHidden: true }));
+  } catch (error) {
+    // A response cannot be cloned that way; the refusal must not show anything either.
+    shown.push(String(error), inspect(error));
+  }
+  return shown.join("\n");
+}
+
+function showsNothing(value, what) {
+  const shown = everything(value);
+  for (const secret of [SECRET, Buffer.from(SECRET).toString("base64"), APP_KEY, AGENT_KEY]) {
+    assert.ok(!shown.includes(secret), `${what} shows ${secret}`);
+  }
+}
+
+test("the look finds what is there to be found", () => {
+  class Hidden {
+    static #deep = new Map([["a", { [Symbol("s")]: [SECRET] }]]);
+    get far() {
+      return Hidden.#deep;
+    }
+  }
+  for (const value of [new Hidden(), new Error(SECRET), { bytes: Buffer.from(SECRET) }, Object.create({ a: SECRET })]) {
+    assert.throws(() => showsNothing(value, "it"), /it shows/);
+  }
+});
+
+describe("nothing shows", () => {
+  const kinds = {
+    bearer: {},
+    header: { injection_header: "X-Api-Key", injection_format: "{token}" },
+    query: { additional_injections: [{ target: "query_param", key: "key", value_source: "token" }] },
+  };
+  for (const [kind, token] of Object.entries(kinds)) {
+    test(`in a client and a response: ${kind}`, async () => {
+      server.answer("/sdk/token", { access_token: SECRET, grant_id: GRANT, provider_id: "google", ...token });
+      const logger = recorder();
+      for (const [Client, apiKey] of [
+        [App, APP_KEY],
+        [Agent, AGENT_KEY],
+      ]) {
+        const client = new Client({ apiKey, baseUrl: server.url, logger, userTokenGetter: () => "jwt" });
+        const response = await client.request("GET", url(), { grantId: GRANT });
+        const narrowed = client.withConstraints({ scopes: ["a"] });
+        for (const [what, value] of Object.entries({ client, narrowed, response, clone: response.clone() })) {
+          showsNothing(value, what);
+        }
+        showsNothing(await response.text(), "the body");
+        await client.close();
+        showsNothing(client, "the closed client");
+      }
+      assert.ok(JSON.stringify(server.requests("/p/")).includes(SECRET), "the provider got it");
+      showsNothing(logger.lines, "the log");
+    });
+  }
+
+  test("in any error", async () => {
+    const answers = [
+      ["/p/", {}, { status: 401 }],
+      ["/p/", {}, { status: 403 }],
+      ["/p/", {}, { status: 500 }],
+      ["/sdk/token", { access_token: SECRET }, {}],
+      ["/sdk/token", { access_token: `${SECRET}\n`, grant_id: GRANT }, {}],
+      ["/sdk/token", { access_token: SECRET, grant_id: GRANT, injection_header: "Host" }, {}],
+      ["/sdk/token", { access_token: SECRET, grant_id: "another" }, {}],
+    ];
+    const logger = recorder();
+    for (const [prefix, body, options] of answers) {
+      server.reset();
+      server.answer(prefix, body, options);
+      const app = new App({ apiKey: APP_KEY, baseUrl: server.url, logger });
+      const error = await thrown(app.request("GET", url(), { grantId: GRANT }));
+      showsNothing(error, `${error.name}: ${error.message}`);
+      await app.close();
+    }
+    showsNothing(await thrown((async () => new App({ apiKey: `${APP_KEY}x` }))()), "a refused key");
+    server.reset();
+    const gone = new App({ apiKey: APP_KEY, baseUrl: server.url, logger });
+    const dead = await thrown(gone.request("GET", "http://127.0.0.1:9/", { grantId: GRANT }));
+    assert.equal(dead.name, "NetworkError");
+    showsNothing(dead, "a dead provider");
+    await gone.close();
+    showsNothing(logger.lines, "the log");
+  });
+});
