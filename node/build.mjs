@@ -6,8 +6,8 @@
 // One implementation, in CommonJS, serves both kinds of programs, so that there is one addon instance and one set of classes. The ESM
 // entry only names what it exports.
 
-import { copyFileSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { spawnSync } from "node:child_process";
+import { copyFileSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";

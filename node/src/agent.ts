@@ -29,7 +29,11 @@ export class Agent extends ClientBase {
    * @throws AlterSDKError - The vault's address is refused, the getter cannot be called, or the logger cannot take warnings.
    */
   constructor(options: AgentOptions) {
-    super((options as unknown) instanceof Session ? (options as unknown as Session) : Session.open("agent", options, CLIENT_OPTIONS));
+    super(
+      (options as unknown) instanceof Session
+        ? (options as unknown as Session)
+        : Session.open("agent", options, CLIENT_OPTIONS),
+    );
   }
 
   /** A sibling of this client whose every request the vault judges more narrowly; as `App.withConstraints`. */

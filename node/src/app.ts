@@ -34,7 +34,11 @@ export class App extends ClientBase {
    * @throws AlterSDKError - The vault's address is refused, the getter cannot be called, or the logger cannot take warnings.
    */
   constructor(options: AppOptions) {
-    super((options as unknown) instanceof Session ? (options as unknown as Session) : Session.open("app", options, APP_OPTIONS));
+    super(
+      (options as unknown) instanceof Session
+        ? (options as unknown as Session)
+        : Session.open("app", options, APP_OPTIONS),
+    );
   }
 
   /**

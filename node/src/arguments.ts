@@ -5,8 +5,8 @@
  * is told, and how.
  */
 
-import { AlterValueError } from "./errors.js";
 import { isPlainObject } from "./error-parts.js";
+import { AlterValueError } from "./errors.js";
 
 /** A value that fits, or the name of a type that does not. */
 export type Given<T> = { v: T } | { w: string };
@@ -170,7 +170,9 @@ export function list(value: unknown): Given<string[]> | undefined {
     return wrong(value);
   }
   const odd = value.find((entry) => typeof entry !== "string" || !entry.isWellFormed());
-  return odd === undefined && !value.includes(undefined) ? { v: value } : { w: `a list with a value of type ${typeName(odd)}` };
+  return odd === undefined && !value.includes(undefined)
+    ? { v: value }
+    : { w: `a list with a value of type ${typeName(odd)}` };
 }
 
 /** An object of options, refusing names that it does not have: a typing error must not be lost in silence. */

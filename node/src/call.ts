@@ -1,10 +1,10 @@
 /** The arguments of `request()`: their types, and how they are read. */
 
-import * as read from "./arguments.js";
 import type { Given } from "./arguments.js";
+import * as read from "./arguments.js";
 import type { ProviderId } from "./enums.js";
-import { AlterValueError } from "./errors.js";
 import { isPlainObject } from "./error-parts.js";
+import { AlterValueError } from "./errors.js";
 
 /** Names and texts. */
 export type StringMap = Record<string, string>;

@@ -3,7 +3,7 @@
 import { unlessAborted } from "./aborting.js";
 import { json, list, options, text, typeName } from "./arguments.js";
 import { run } from "./bridge.js";
-import { readCall, type RequestOptions } from "./call.js";
+import { type RequestOptions, readCall } from "./call.js";
 import type { HttpMethod } from "./enums.js";
 import { isPlainObject } from "./error-parts.js";
 import { restore } from "./failure.js";

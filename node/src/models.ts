@@ -37,7 +37,9 @@ export class RetryErrorInfo {
     this.error = text("RetryErrorInfo", wire, "error");
     this.errorType = text("RetryErrorInfo", wire, "error_type");
     this.delayS =
-      typeof delay === "number" && delay >= 0 ? delay : refuse("RetryErrorInfo", "delay_s", "a number that is not negative");
+      typeof delay === "number" && delay >= 0
+        ? delay
+        : refuse("RetryErrorInfo", "delay_s", "a number that is not negative");
     this.permanent = wire["permanent"] === true;
     Object.freeze(this);
   }

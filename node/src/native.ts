@@ -56,7 +56,9 @@ export interface Prepared {
 interface Addon {
   isValidKey(text: string): boolean;
   Queue: { open(wake: () => void): Queue };
-  Client: { open(queue: Queue, number: number, kind: "app" | "agent", apiKey: string, options: string): EngineClient | string };
+  Client: {
+    open(queue: Queue, number: number, kind: "app" | "agent", apiKey: string, options: string): EngineClient | string;
+  };
 }
 
 /** The oldest Node that the package runs on. */
@@ -65,7 +67,9 @@ const OLDEST_NODE = 20;
 function load(): Addon {
   const version = typeof process === "object" ? process.versions?.node : undefined;
   if (version === undefined) {
-    throw new Error("@alter-ai/alter-sdk runs on servers only: it needs Node.js, and an API key has no place in a browser.");
+    throw new Error(
+      "@alter-ai/alter-sdk runs on servers only: it needs Node.js, and an API key has no place in a browser.",
+    );
   }
   if (Number.parseInt(version, 10) < OLDEST_NODE) {
     throw new Error(`@alter-ai/alter-sdk needs Node.js ${OLDEST_NODE} or newer; this is ${version}.`);

@@ -1,6 +1,6 @@
 /** `AlterVault`: the one client of earlier versions. */
 
-import { App, APP_OPTIONS, type AppOptions } from "./app.js";
+import { APP_OPTIONS, App, type AppOptions } from "./app.js";
 import { options as readOptions } from "./arguments.js";
 import type { RequestOptions } from "./call.js";
 import type { Constraints } from "./client.js";

@@ -70,7 +70,10 @@ describe("a signal", () => {
     const controller = new AbortController();
     let listeners = 0;
     const { signal } = controller;
-    for (const [name, step] of [["addEventListener", 1], ["removeEventListener", -1]]) {
+    for (const [name, step] of [
+      ["addEventListener", 1],
+      ["removeEventListener", -1],
+    ]) {
       const usual = signal[name].bind(signal);
       signal[name] = (...args) => {
         listeners += step;
@@ -86,13 +89,21 @@ describe("a signal", () => {
   test("of one call leaves the others alone", async () => {
     server.answer("/p/", { hello: 1 }, { hold: true });
     const controllers = Array.from({ length: 20 }, () => new AbortController());
-    const calls = controllers.map(({ signal }) => call(signal).then((response) => response.status, (error) => error.name));
+    const calls = controllers.map(({ signal }) =>
+      call(signal).then(
+        (response) => response.status,
+        (error) => error.name,
+      ),
+    );
     await server.until(() => server.requests("/p/").length === 20);
     for (const controller of controllers.filter((_, n) => n % 2 === 0)) {
       controller.abort();
     }
     await server.until(() => server.closedWhileHeld === 10);
     server.release();
-    assert.deepEqual(await Promise.all(calls), controllers.map((_, n) => (n % 2 === 0 ? "AbortError" : 200)));
+    assert.deepEqual(
+      await Promise.all(calls),
+      controllers.map((_, n) => (n % 2 === 0 ? "AbortError" : 200)),
+    );
   });
 });

@@ -57,7 +57,10 @@ describe("options", () => {
       make({ timeout });
     }
     for (const timeout of [-1, Number.NaN, "30", {}, 1e300]) {
-      assert.throws(() => make({ timeout }), { name: "AlterValueError", message: /timeout must be a number of milliseconds/ });
+      assert.throws(() => make({ timeout }), {
+        name: "AlterValueError",
+        message: /timeout must be a number of milliseconds/,
+      });
     }
   });
 
@@ -70,19 +73,30 @@ describe("options", () => {
     assert.equal(await typeOf(make({ caller: "a" }, AlterVault)), "agent");
     assert.throws(() => make({ callerType: "robot" }), { name: "AlterValueError", message: /callerType must be/ });
     assert.throws(() => make({ caller: "" }), { name: "AlterValueError", message: /caller has 0 characters/ });
-    assert.throws(() => make({ callerType: "agent" }, Agent), { name: "AlterValueError", message: /no option "callerType"/ });
+    assert.throws(() => make({ callerType: "agent" }, Agent), {
+      name: "AlterValueError",
+      message: /no option "callerType"/,
+    });
   });
 
   test("the first versions' names (TS-016)", async () => {
     const seen = await tokenRequestOf(
-      make({ actorType: ActorType.BACKEND_SERVICE, actorIdentifier: "old", clientType: "x", connectionProtocol: "y" }, AlterVault),
+      make(
+        { actorType: ActorType.BACKEND_SERVICE, actorIdentifier: "old", clientType: "x", connectionProtocol: "y" },
+        AlterVault,
+      ),
     );
     assert.equal(seen.header("x-alter-caller"), "old");
     assert.equal(seen.header("x-alter-caller-type"), "service");
-    const mcp = await tokenRequestOf(make({ actorType: "mcp_server", actorIdentifier: "m", caller: "new" }, AlterVault));
+    const mcp = await tokenRequestOf(
+      make({ actorType: "mcp_server", actorIdentifier: "m", caller: "new" }, AlterVault),
+    );
     assert.equal(mcp.header("x-alter-caller"), "new");
     assert.equal(mcp.header("x-alter-caller-type"), "agent");
-    assert.throws(() => make({ actorType: "robot" }, AlterVault), { name: "AlterValueError", message: /actorType must be one of/ });
+    assert.throws(() => make({ actorType: "robot" }, AlterVault), {
+      name: "AlterValueError",
+      message: /actorType must be one of/,
+    });
     assert.throws(() => make({ actorType: "ai_agent" }), { name: "AlterValueError", message: /no option "actorType"/ });
   });
 
@@ -112,7 +126,9 @@ describe("properties (TS-017)", () => {
   test("clients with different callers do not mix (TS-018)", async () => {
     const clients = ["a", "b", "c"].map((caller) => make({ caller, userTokenGetter: async () => `jwt-${caller}` }));
     await Promise.all(
-      Array.from({ length: 30 }, (_, n) => clients[n % 3].request("GET", url(), { grantId: GRANT, context: { n: `${n % 3}` } })),
+      Array.from({ length: 30 }, (_, n) =>
+        clients[n % 3].request("GET", url(), { grantId: GRANT, context: { n: `${n % 3}` } }),
+      ),
     );
     await Promise.all(clients.map((client) => client.close()));
     for (const seen of server.requests("/sdk/token")) {
@@ -142,7 +158,10 @@ describe("token getters (TS-014)", () => {
     await app.request("GET", url(), { grantId: GRANT, userToken: "call" });
     await app.request("GET", url(), { grantId: GRANT });
     await app.close();
-    assert.deepEqual(server.requests("/sdk/token").map((seen) => seen.json().user_token), ["call", "getter"]);
+    assert.deepEqual(
+      server.requests("/sdk/token").map((seen) => seen.json().user_token),
+      ["call", "getter"],
+    );
   });
 
   test("that give no token, or throw, end the call without showing what they said", async () => {
@@ -164,7 +183,10 @@ describe("token getters (TS-014)", () => {
       assert.doesNotMatch(error.stack + JSON.stringify(error), new RegExp(secret));
     }
     assert.deepEqual(server.requests(), []);
-    assert.throws(() => make({ userTokenGetter: "jwt" }), { name: "AlterSDKError", message: /userTokenGetter must be a function/ });
+    assert.throws(() => make({ userTokenGetter: "jwt" }), {
+      name: "AlterSDKError",
+      message: /userTokenGetter must be a function/,
+    });
   });
 });
 
@@ -234,9 +256,15 @@ describe("narrowing (TS-074)", () => {
       assert.throws(narrow(constraints), { name: "AlterValueError", message });
     }
     const narrowed = app.withConstraints({ scopes: ["a"] });
-    assert.throws(() => narrowed.withConstraints({ scopes: ["b"] }), { name: "AlterValueError", message: /constrained already/ });
+    assert.throws(() => narrowed.withConstraints({ scopes: ["b"] }), {
+      name: "AlterValueError",
+      message: /constrained already/,
+    });
     await app.close();
-    await assert.rejects(narrowed.request("GET", url(), { grantId: GRANT }), { name: "AlterSDKError", code: "client_closed" });
+    await assert.rejects(narrowed.request("GET", url(), { grantId: GRANT }), {
+      name: "AlterSDKError",
+      code: "client_closed",
+    });
     assert.throws(() => app.withConstraints({ scopes: ["a"] }), { name: "AlterSDKError", code: "client_closed" });
   });
 });

@@ -30,7 +30,9 @@ const {
 } = sdk;
 
 const required = createRequire(import.meta.url)("@alter-ai/alter-sdk");
-const classes = Object.values(sdk).filter((value) => value === AlterSDKError || value?.prototype instanceof AlterSDKError);
+const classes = Object.values(sdk).filter(
+  (value) => value === AlterSDKError || value?.prototype instanceof AlterSDKError,
+);
 
 describe("the tree (TS-090)", () => {
   test("every class is an Error, has its name and a code", () => {
@@ -50,13 +52,21 @@ describe("the tree (TS-090)", () => {
   test("lists are empty, flags false and texts null unless given (TS-091)", () => {
     const error = new AmbiguousGrantError("m");
     const { providerId, accountIdentifiers, accountWasProvided, candidates, candidatesTruncated } = error;
-    assert.deepEqual([providerId, accountIdentifiers, accountWasProvided, candidates, candidatesTruncated], [null, [], false, [], false]);
+    assert.deepEqual(
+      [providerId, accountIdentifiers, accountWasProvided, candidates, candidatesTruncated],
+      [null, [], false, [], false],
+    );
     assert.equal(new ScopeReauthRequiredError("m").missingScopes, null);
     assert.equal(new RateLimitError("m").retryAfter, null);
   });
 
   test("the classes are the same in both kinds of modules (TS-004)", () => {
-    assert.deepEqual(Object.keys(required).sort(), Object.keys(sdk).filter((name) => name !== "default").sort());
+    assert.deepEqual(
+      Object.keys(required).sort(),
+      Object.keys(sdk)
+        .filter((name) => name !== "default")
+        .sort(),
+    );
     for (const [name, value] of Object.entries(required)) {
       assert.equal(sdk[name], value, name);
     }
@@ -68,14 +78,20 @@ describe("constructors", () => {
   test("take their arguments in the known order", () => {
     const details = { a: 1 };
     const expired = new GrantExpiredError("m", details, "google", "agent", "user");
-    assert.deepEqual([expired.details, expired.providerId, expired.agentId, expired.appUserId], [details, "google", "agent", "user"]);
+    assert.deepEqual(
+      [expired.details, expired.providerId, expired.agentId, expired.appUserId],
+      [details, "google", "agent", "user"],
+    );
     assert.ok(expired instanceof ReAuthRequiredError && expired instanceof BackendError);
     const missing = new GrantNotFoundError("m", details, "google");
     assert.equal(missing.providerId, "google");
     const revoked = new CredentialRevokedError("m", "grant", details, "google", "user");
     assert.deepEqual([revoked.grantId, revoked.providerId, revoked.appUserId], ["grant", "google", "user"]);
     const none = new NoDelegatedGrantError("m", "google", "agent", details, "user");
-    assert.deepEqual([none.providerId, none.agentId, none.details, none.appUserId], ["google", "agent", details, "user"]);
+    assert.deepEqual(
+      [none.providerId, none.agentId, none.details, none.appUserId],
+      ["google", "agent", details, "user"],
+    );
     const provider = new ProviderAPIError("m", 500, "body", details);
     assert.deepEqual([provider.statusCode, provider.responseBody], [500, "body"]);
     const policy = new PolicyViolationError("m", "rule", details);
@@ -113,9 +129,18 @@ describe("constructors", () => {
   });
 
   test("an answer about scopes", () => {
-    const body = { message: "wire", required: ["a", 1], scope_version: 2, scope_version_mismatch: true, documentation_url: "https://d" };
+    const body = {
+      message: "wire",
+      required: ["a", 1],
+      scope_version: 2,
+      scope_version_mismatch: true,
+      documentation_url: "https://d",
+    };
     const error = InsufficientScopeError.fromErrorBody(body);
-    assert.deepEqual([error.message, error.required, error.requiredScopes, error.grantedScopes], ["wire", ["a"], ["a"], []]);
+    assert.deepEqual(
+      [error.message, error.required, error.requiredScopes, error.grantedScopes],
+      ["wire", ["a"], ["a"], []],
+    );
     assert.deepEqual([error.scopeVersion, error.scopeVersionMismatch, error.docsUrl], [2, true, "https://d"]);
     assert.equal(InsufficientScopeError.fromErrorBody({}).message, "Insufficient scope");
   });
@@ -129,6 +154,13 @@ describe("constructors", () => {
 
   test("an error can be written as JSON", () => {
     const written = JSON.parse(JSON.stringify(new ProviderAPIError("m", 500)));
-    assert.deepEqual(written, { name: "ProviderAPIError", message: "m", code: "provider_error", details: {}, statusCode: 500, responseBody: null });
+    assert.deepEqual(written, {
+      name: "ProviderAPIError",
+      message: "m",
+      code: "provider_error",
+      details: {},
+      statusCode: 500,
+      responseBody: null,
+    });
   });
 });

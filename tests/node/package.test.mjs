@@ -24,7 +24,10 @@ before(async () => {
   const [{ filename, files }] = JSON.parse(stdout);
   const names = files.map(({ path }) => path);
   assert.ok(names.some((name) => /^alter\..+\.node$/.test(name)) && names.includes("dist/index.mjs"), names.join(" "));
-  assert.deepEqual(names.filter((name) => /^(src|build)|tsconfig|\.map$/.test(name)), []);
+  assert.deepEqual(
+    names.filter((name) => /^(src|build)|tsconfig|\.map$/.test(name)),
+    [],
+  );
   write("package.json", JSON.stringify({ name: "empty", version: "1.0.0", private: true }));
   await run("npm", ["install", "--no-audit", "--no-fund", "--offline", join(project, filename)]);
 });
@@ -75,7 +78,9 @@ function linkTypes() {
 async function compile(version, args, more = ["--noEmit"]) {
   const compiler = join(root, "node_modules", version, "bin/tsc");
   const strict = ["--strict", "--target", "es2022", "--types", "node", "--skipLibCheck", "false", ...more];
-  await run(process.execPath, [compiler, ...strict, ...args]).catch((error) => assert.fail(error.stdout || error.message));
+  await run(process.execPath, [compiler, ...strict, ...args]).catch((error) =>
+    assert.fail(error.stdout || error.message),
+  );
 }
 
 describe("its types compile in strict mode", () => {
@@ -87,7 +92,7 @@ describe("its types compile in strict mode", () => {
   });
 
   for (const [version, modes] of Object.entries({
-    "typescript": ["node16", "nodenext", "bundler"],
+    typescript: ["node16", "nodenext", "bundler"],
     "typescript-5.0": ["node16", "nodenext", "bundler"],
   })) {
     for (const mode of modes) {
@@ -106,10 +111,22 @@ test("nothing but the root can be imported, and the export list is the one of th
   assert.equal((await run(process.execPath, ["deep.cjs"])).stdout, "ERR_PACKAGE_PATH_NOT_EXPORTED\n");
   write("names.mjs", 'import * as sdk from "@alter-ai/alter-sdk"; console.log(Object.keys(sdk).join(" "))');
   const names = (await run(process.execPath, ["names.mjs"])).stdout.trim().split(" ");
-  for (const name of ["App", "Agent", "AlterVault", "HttpMethod", "CallerType", "Provider", "isValidKey", "RetryInfo"]) {
+  for (const name of [
+    "App",
+    "Agent",
+    "AlterVault",
+    "HttpMethod",
+    "CallerType",
+    "Provider",
+    "isValidKey",
+    "RetryInfo",
+  ]) {
     assert.ok(names.includes(name), name);
   }
-  assert.deepEqual(names.filter((name) => /session|engine|native|queue|token$/i.test(name)), []);
+  assert.deepEqual(
+    names.filter((name) => /session|engine|native|queue|token$/i.test(name)),
+    [],
+  );
 });
 
 test("the members of Provider are those of the Python package", async () => {

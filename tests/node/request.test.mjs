@@ -18,7 +18,17 @@ import {
   TimeoutError,
 } from "@alter-ai/alter-sdk";
 
-import { AGENT_ID, AGENT_KEY, APP_KEY, GRANT, recorder, Scripted, SECRET, SILENT, thrown } from "./support/scripted.mjs";
+import {
+  AGENT_ID,
+  AGENT_KEY,
+  APP_KEY,
+  GRANT,
+  recorder,
+  Scripted,
+  SECRET,
+  SILENT,
+  thrown,
+} from "./support/scripted.mjs";
 
 const server = await Scripted.start();
 const app = new App({ apiKey: APP_KEY, baseUrl: server.url, logger: SILENT });
@@ -42,7 +52,11 @@ async function refused(promise, of, text) {
 
 /** The audit report of the call whose URL has this in it: those of earlier tests may still be on their way. */
 async function report(marker) {
-  const mine = () => server.requests("/sdk/oauth/audit").map((seen) => seen.json()).find((row) => row.url.includes(marker));
+  const mine = () =>
+    server
+      .requests("/sdk/oauth/audit")
+      .map((seen) => seen.json())
+      .find((row) => row.url.includes(marker));
   await server.until(mine);
   return mine();
 }
@@ -81,13 +95,27 @@ describe("what is sent", () => {
   });
 
   test("by provider, with account, label and the application's user", async () => {
-    await app.request("GET", url(), { provider: "google", account: "a@b", label: "work", appUserId: "u1", userToken: "jwt" });
+    await app.request("GET", url(), {
+      provider: "google",
+      account: "a@b",
+      label: "work",
+      appUserId: "u1",
+      userToken: "jwt",
+    });
     const { provider_id, account, label, app_user_id } = token();
     assert.deepEqual([provider_id, account, label, app_user_id], ["google", "a@b", "work", "u1"]);
   });
 
   test("null is the same as absent", async () => {
-    const absent = { provider: null, json: null, headers: null, context: null, reason: null, userToken: null, signal: null };
+    const absent = {
+      provider: null,
+      json: null,
+      headers: null,
+      context: null,
+      reason: null,
+      userToken: null,
+      signal: null,
+    };
     await app.request("GET", url(), { grantId: GRANT, ...absent });
     assert.equal(provider().body.length, 0);
   });
@@ -99,13 +127,26 @@ describe("what is sent", () => {
     await sending;
     assert.deepEqual([...provider().body], [0, 255, 10]);
     const wide = new Uint16Array([0x0201]);
-    const fields = new URLSearchParams([["a", "1 2"], ["a", "3"]]);
-    for (const body of ["Zoë", Buffer.from("b"), new Uint8Array([1, 2]).buffer, wide, { amount: 2000, currency: "usd" }, fields]) {
+    const fields = new URLSearchParams([
+      ["a", "1 2"],
+      ["a", "3"],
+    ]);
+    for (const body of [
+      "Zoë",
+      Buffer.from("b"),
+      new Uint8Array([1, 2]).buffer,
+      wide,
+      { amount: 2000, currency: "usd" },
+      fields,
+    ]) {
       await app.request("POST", url(), { grantId: GRANT, body });
     }
     const sent = server.requests("/p/").slice(1);
     const texts = ["Zoë", "b", "\x01\x02", "\x01\x02", "amount=2000&currency=usd", "a=1+2&a=3"];
-    assert.deepEqual(sent.map((seen) => seen.body.toString()), texts);
+    assert.deepEqual(
+      sent.map((seen) => seen.body.toString()),
+      texts,
+    );
     assert.equal(sent[4].header("content-type"), "application/x-www-form-urlencoded");
   });
 
@@ -113,16 +154,29 @@ describe("what is sent", () => {
     await app.request("GET", url(), { grantId: GRANT, headers: { aUtHoRiZaTiOn: "mine", "x-two": "2" } });
     assert.deepEqual(provider().all("authorization"), [`Bearer ${SECRET}`]);
     assert.equal(provider().header("x-two"), "2");
-    assert.deepEqual(provider().rawHeaders.filter((name) => /^x-alter/i.test(name)), []);
+    assert.deepEqual(
+      provider().rawHeaders.filter((name) => /^x-alter/i.test(name)),
+      [],
+    );
   });
 
   test("members that are undefined vanish, as in JSON.stringify", async () => {
-    await app.request("POST", url(), { grantId: GRANT, json: { a: 1, b: undefined, at: new Date(0) }, context: { a: "1", b: undefined } });
+    await app.request("POST", url(), {
+      grantId: GRANT,
+      json: { a: 1, b: undefined, at: new Date(0) },
+      context: { a: "1", b: undefined },
+    });
     assert.equal(provider().body.toString(), '{"a":1,"at":"1970-01-01T00:00:00.000Z"}');
   });
 
   test("runId and its siblings join the context", async () => {
-    await app.request("GET", `${url()}/run`, { grantId: GRANT, runId: "r", threadId: "t", toolCallId: "c", context: { run_id: "mine" } });
+    await app.request("GET", `${url()}/run`, {
+      grantId: GRANT,
+      runId: "r",
+      threadId: "t",
+      toolCallId: "c",
+      context: { run_id: "mine" },
+    });
     assert.deepEqual((await report("/run")).context, { run_id: "mine", thread_id: "t", tool_call_id: "c" });
   });
 
@@ -137,8 +191,14 @@ describe("what is sent", () => {
     await vault.request(GRANT, "GET", url());
     await vault.request(GRANT, "POST", url(), { json: 1 });
     await vault.close();
-    assert.deepEqual(server.requests("/sdk/token").map((seen) => seen.json().grant_id), [GRANT, GRANT]);
-    assert.deepEqual(server.requests("/p/").map((seen) => seen.method), ["GET", "POST"]);
+    assert.deepEqual(
+      server.requests("/sdk/token").map((seen) => seen.json().grant_id),
+      [GRANT, GRANT],
+    );
+    assert.deepEqual(
+      server.requests("/p/").map((seen) => seen.method),
+      ["GET", "POST"],
+    );
   });
 
   test("a long JSON body", async () => {
@@ -304,7 +364,11 @@ describe("what is refused", () => {
   test("options that do not exist, and what is no object of options", async () => {
     await refused(app.request("GET", url(), { grantID: GRANT }), AlterValueError, /no option "grantID".*grantId/);
     await refused(app.request("GET", url(), "x"), AlterValueError, /must be an object, not string/);
-    await refused(app.request("GET", url(), { grantId: GRANT, signal: {} }), AlterValueError, /signal must be an AbortSignal/);
+    await refused(
+      app.request("GET", url(), { grantId: GRANT, signal: {} }),
+      AlterValueError,
+      /signal must be an AbortSignal/,
+    );
     await refused(app.request("GET", url(), { grantId: GRANT, reason: "x", caller: "" }), AlterValueError, /caller/);
   });
 });

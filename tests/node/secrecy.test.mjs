@@ -56,7 +56,13 @@ function everything(value) {
   const shown = [
     ...reachable(value),
     String(value),
-    inspect(value, { depth: Number.POSITIVE_INFINITY, showHidden: true, getters: true, maxArrayLength: null, maxStringLength: null }),
+    inspect(value, {
+      depth: Number.POSITIVE_INFINITY,
+      showHidden: true,
+      getters: true,
+      maxArrayLength: null,
+      maxStringLength: null,
+    }),
     inspect(value, { showProxy: true }),
     JSON.stringify(value),
   ];

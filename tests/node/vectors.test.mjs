@@ -83,14 +83,18 @@ describe("token answers", () => {
   for (const case_ of cases) {
     test(title(case_), async () => {
       // JavaScript has no 1.0, so the one answer that is about it is written by hand.
-      const raw = case_.name === "expires_in 1.0" ? JSON.stringify(case_.body).replace(/("expires_in":1)\b/, "$1.0") : undefined;
+      const raw =
+        case_.name === "expires_in 1.0" ? JSON.stringify(case_.body).replace(/("expires_in":1)\b/, "$1.0") : undefined;
       server.answer("/sdk/token", case_.body, { raw: case_.body_text ?? raw });
       server.answer("/x", {});
       const made = request(App, "GET", `${server.url}/x`, { grantId: call.grant_id });
       if (!case_.accepted) {
         const error = await thrown(made);
         assert.equal(error.name, REFUSED_EARLIER.has(case_.name) ? "BackendError" : case_.error_class);
-        assert.deepEqual(server.requests().map((seen) => seen.target), ["/sdk/token"]);
+        assert.deepEqual(
+          server.requests().map((seen) => seen.target),
+          ["/sdk/token"],
+        );
         return;
       }
       const response = await made;
@@ -98,7 +102,9 @@ describe("token answers", () => {
       const [provider] = server.requests("/x");
       assert.equal(provider.target, case_.provider_target);
       // The public package sends two lines for one name in two spellings; ours sends the last value once.
-      const wanted = new Map(Object.entries(case_.provider_headers).map(([name, value]) => [name.toLowerCase(), value]));
+      const wanted = new Map(
+        Object.entries(case_.provider_headers).map(([name, value]) => [name.toLowerCase(), value]),
+      );
       for (const [name, value] of wanted) {
         assert.deepEqual(provider.all(name), [value]);
       }
@@ -136,7 +142,11 @@ describe("headers of the vault", () => {
         const seconds = case_.body_is_nan ? "NaN" : JSON.stringify(case_.body ?? null);
         // Header values travel as bytes; one of them is a digit of another script.
         const headers = case_.header === null ? {} : { "Retry-After": Buffer.from(case_.header).toString("latin1") };
-        server.answer("/sdk/token", undefined, { raw: `{"error": "${code}", "retry_after": ${seconds}}`, status: 429, headers });
+        server.answer("/sdk/token", undefined, {
+          raw: `{"error": "${code}", "retry_after": ${seconds}}`,
+          status: 429,
+          headers,
+        });
         const error = await thrown(request(App, "GET", `${server.url}/p/x`, { grantId: GRANT }));
         assert.equal(error.retryAfter, case_[ceiling]);
       });
@@ -207,11 +217,23 @@ describe("errors", () => {
 
   for (const [number, case_] of cases.entries()) {
     test(`${number}: ${case_.call} ${case_.status} ${case_.expect.class}`, async () => {
-      const answer = { raw: typeof case_.body === "string" ? case_.body : undefined, status: case_.status, headers: case_.headers };
+      const answer = {
+        raw: typeof case_.body === "string" ? case_.body : undefined,
+        status: case_.status,
+        headers: case_.headers,
+      };
       if (case_.call === "provider") {
-        server.answer("/sdk/token", { access_token: "t", grant_id: grantId, provider_id: "google", ...case_.token_body });
+        server.answer("/sdk/token", {
+          access_token: "t",
+          grant_id: grantId,
+          provider_id: "google",
+          ...case_.token_body,
+        });
         // As the public package's recorder wrote it, with a space.
-        server.answer("/prov", undefined, { ...answer, raw: answer.raw ?? JSON.stringify(case_.body).replaceAll(":", ": ") });
+        server.answer("/prov", undefined, {
+          ...answer,
+          raw: answer.raw ?? JSON.stringify(case_.body).replaceAll(":", ": "),
+        });
       } else {
         server.answer("/sdk/token", case_.body, answer);
       }

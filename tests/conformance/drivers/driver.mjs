@@ -11,7 +11,8 @@ import { AlterSDKError, App } from "@alter-ai/alter-sdk";
 
 const camel = (name) => name.replace(/_([a-z])/g, (_, letter) => letter.toUpperCase());
 const snake = (name) => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
-const renamed = (value, rename) => Object.fromEntries(Object.entries(value).map(([name, entry]) => [rename(name), entry]));
+const renamed = (value, rename) =>
+  Object.fromEntries(Object.entries(value).map(([name, entry]) => [rename(name), entry]));
 
 /** Everything that a look at a value shows. */
 const shown = (value) => inspect(value, { depth: Number.POSITIVE_INFINITY, showHidden: true, getters: true });
@@ -19,7 +20,11 @@ const shown = (value) => inspect(value, { depth: Number.POSITIVE_INFINITY, showH
 /** What a caller can tell from an error. `code` is not compared: the public package's errors have none. */
 function thrown(error) {
   const bases = [];
-  for (let of = error.constructor; of === AlterSDKError || of.prototype instanceof AlterSDKError; of = Object.getPrototypeOf(of)) {
+  for (
+    let of = error.constructor;
+    of === AlterSDKError || of.prototype instanceof AlterSDKError;
+    of = Object.getPrototypeOf(of)
+  ) {
     bases.push(of.name);
   }
   const { code: _, ...own } = error;

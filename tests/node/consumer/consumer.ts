@@ -4,10 +4,10 @@ import {
   ActorType,
   Agent,
   type AgentOptions,
-  AlterSDKError,
   type AlterLogger,
   type AlterResponse,
-  AlterVault,
+  AlterSDKError,
+  type AlterVault,
   App,
   type AppOptions,
   CallerType,
@@ -49,11 +49,24 @@ export async function everything(grantId: string): Promise<unknown> {
   const retry: RetryInfo | null = response.retryInfo ?? app.lastRetryInfo;
   const limit: RateLimitSnapshot | null = app.lastRateLimit;
   const reset: Date | undefined = limit?.resetAt;
-  await agent.request("post", "https://api.example.com/", { provider: Provider.GOOGLE, account: "a@b", body: new Uint8Array(1) });
+  await agent.request("post", "https://api.example.com/", {
+    provider: Provider.GOOGLE,
+    account: "a@b",
+    body: new Uint8Array(1),
+  });
   await agent.request("GET", "https://api.example.com/", { provider: "my-own-secret" });
   await app.close();
   await agent[Symbol.asyncDispose]();
-  return [await standard.json(), retry?.errors[0]?.delayS, reset, isValidKey("x"), app.actorId, app.baseUrl, ActorType.AI_AGENT, grantId];
+  return [
+    await standard.json(),
+    retry?.errors[0]?.delayS,
+    reset,
+    isValidKey("x"),
+    app.actorId,
+    app.baseUrl,
+    ActorType.AI_AGENT,
+    grantId,
+  ];
 }
 
 export async function formerOrder(vault: AlterVault, grantId: string): Promise<Response> {

@@ -11,4 +11,5 @@ export function vectors(name) {
 export const camel = (name) => name.replace(/_([a-z0-9])/g, (_, letter) => letter.toUpperCase());
 
 /** A short name for a case. */
-export const title = (case_) => String(case_.name ?? case_.note ?? case_.value ?? case_.header ?? case_.key).slice(0, 60);
+export const title = (case_) =>
+  String(case_.name ?? case_.note ?? case_.value ?? case_.header ?? case_.key).slice(0, 60);
