@@ -9,6 +9,7 @@ mod document;
 mod machine;
 mod programs;
 mod results;
+mod staging;
 mod startup;
 mod stub;
 mod vault;

@@ -26,11 +26,13 @@ pub enum Program {
     ReferenceWithSniffio,
     /// `fetch` by hand.
     Fetch,
+    /// Our TypeScript package.
+    Node,
 }
 
 impl Program {
     /// All of them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Floor,
         Self::Rust,
         Self::FloorThreads,
@@ -40,6 +42,7 @@ impl Program {
         Self::Reference,
         Self::ReferenceWithSniffio,
         Self::Fetch,
+        Self::Node,
     ];
 
     /// The name in the results.
@@ -54,6 +57,7 @@ impl Program {
             Self::Reference => "reference",
             Self::ReferenceWithSniffio => "reference-sniffio",
             Self::Fetch => "fetch",
+            Self::Node => "node",
         }
     }
 
@@ -69,6 +73,7 @@ impl Program {
             Self::Reference => "public `alter-sdk` 0.29.0",
             Self::ReferenceWithSniffio => "public `alter-sdk` 0.29.0, `sniffio` installed",
             Self::Fetch => "Node's `fetch` by hand",
+            Self::Node => "**Alter, Node**",
         }
     }
 
@@ -96,7 +101,8 @@ impl Program {
             Self::Httpx => Package::Reference.run(workshop, "httpx_by_hand.py"),
             Self::Reference => Package::Reference.run(workshop, "sdk.py"),
             Self::ReferenceWithSniffio => Package::ReferenceWithSniffio.run(workshop, "sdk.py"),
-            Self::Fetch => script("node".into(), workshop.source("node/fetch_by_hand.mjs")),
+            Self::Fetch => script("node".into(), workshop.node.join("fetch_by_hand.mjs")),
+            Self::Node => script("node".into(), workshop.node.join("sdk.mjs")),
         };
         workshop.surround(&mut command);
         command

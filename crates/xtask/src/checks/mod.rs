@@ -9,6 +9,7 @@ pub mod rust;
 
 use clap::ValueEnum;
 
+use crate::bench;
 use crate::codegen;
 use crate::conformance;
 use crate::demo;
@@ -39,6 +40,8 @@ pub enum Group {
     Docs,
     /// The demo.
     Demo,
+    /// The bench's programs: whether they work, not how fast.
+    Bench,
 }
 
 /// Runs the chosen groups, or all of them.
@@ -60,6 +63,7 @@ pub fn run(project: &Project, report: &mut Report, only: &[Group]) {
             Group::Conformance => conformance::all(project, report),
             Group::Docs => docs::run(project, report),
             Group::Demo => demo::run(project, report),
+            Group::Bench => bench::run(project, report, bench::Mode::Smoke),
         }
     }
 }
