@@ -10,8 +10,10 @@ from __future__ import annotations
 import asyncio
 import atexit
 import os
+import sys
 import threading
 import weakref
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from alter_sdk import _engine
@@ -92,6 +94,15 @@ def _shutdown() -> None:
         thread.join()
 
 
+def _before_fork() -> None:
+    # Another thread may be importing one of these for its first response. The child would inherit the module's lock and
+    # wait for ever for a thread that it does not have, so that import is waited for here.
+    for name in ("alter_sdk._response", "alter_sdk.models"):
+        if name in sys.modules:
+            import_module(name)
+    _engine.before_fork()
+
+
 def _after_fork_in_child() -> None:
     _engine.after_fork_in_child()
     _inherited.extend((dict(_queues), dict(_pumps)))
@@ -102,7 +113,7 @@ def _after_fork_in_child() -> None:
 atexit.register(_shutdown)
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(
-        before=_engine.before_fork,
+        before=_before_fork,
         after_in_parent=_engine.after_fork_in_parent,
         after_in_child=_after_fork_in_child,
     )

@@ -9,7 +9,7 @@ use alter_core::url::query::{QueryParams, QueryValue};
 use pyo3::exceptions::PyException;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyBool, PyBytes, PyDict, PyList, PyMapping, PyString, PyTuple};
+use pyo3::types::{PyBool, PyBytes, PyDict, PyList, PyMapping, PyString, PyTuple, PyType};
 
 /// One argument as Python gave it.
 type Given<'a, 'py> = &'a Bound<'py, PyAny>;
@@ -42,16 +42,25 @@ pub fn text(value: Given<'_, '_>) -> Arg<String> {
     }
 }
 
+static UUID: PyOnceLock<Py<PyType>> = PyOnceLock::new();
+static ENCODE: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+
+/// Gets what the conversions need from Python's library, when this module is imported. Later, a fork could come while one thread is at
+/// it, and the child would wait for that thread for ever.
+pub fn prepare(py: Python<'_>) -> PyResult<()> {
+    UUID.import(py, "uuid", "UUID")?;
+    ENCODE.get_or_try_init(py, || json_encoder(py))?;
+    Ok(())
+}
+
 /// An id: text, or a `uuid.UUID`, which goes out as its text.
 pub fn id<'py>(value: Given<'_, 'py>) -> PyResult<Bound<'py, PyAny>> {
-    static UUID: PyOnceLock<Py<pyo3::types::PyType>> = PyOnceLock::new();
     let uuid = UUID.import(value.py(), "uuid", "UUID")?;
     if value.is_instance(uuid)? { Ok(value.str()?.into_any()) } else { Ok(value.clone()) }
 }
 
 /// Any JSON value, as compact text in UTF-8. Python's own encoder writes it, so that no number is printed anew.
 pub fn json(value: Given<'_, '_>) -> PyResult<Arg<String>> {
-    static ENCODE: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
     let py = value.py();
     if value.is_none() {
         return Ok(Arg::Absent);

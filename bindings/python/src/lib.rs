@@ -71,6 +71,7 @@ fn after_fork_in_child() {
 
 #[pymodule]
 fn _engine(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    arguments::prepare(module.py())?;
     module.add_class::<bridge::queue::Queue>()?;
     module.add_class::<bridge::operation::Operation>()?;
     module.add_class::<client::Client>()?;
