@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import atexit
 import os
-import sys
 import threading
 import weakref
 from importlib import import_module
@@ -95,11 +94,10 @@ def _shutdown() -> None:
 
 
 def _before_fork() -> None:
-    # Another thread may be importing one of these for its first response. The child would inherit the module's lock and
-    # wait for ever for a thread that it does not have, so that import is waited for here.
+    # Another thread may be about to import these for its first response. The child would inherit the lock and wait
+    # for ever for a thread that it does not have, so they are imported before any fork.
     for name in ("alter_sdk._response", "alter_sdk.models"):
-        if name in sys.modules:
-            import_module(name)
+        import_module(name)
     _engine.before_fork()
 
 

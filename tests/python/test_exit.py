@@ -36,6 +36,11 @@ def test_a_program_that_ends_in_mid_call(server: Scripted) -> None:
     assert run_often("end_in_mid_call.py", server, 20) == [(0, "")] * 20
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="the platform has no fork")
+def test_getters_cancellation_threads_and_a_fork_in_one_life(server: Scripted) -> None:
+    assert run_often("getter_cancel_fork_end.py", server, 40) == [(0, "")] * 40
+
+
 def test_the_last_reports_are_sent_before_the_end(server: Scripted) -> None:
     done = run("fall_off_the_end.py", server)
     assert (done.returncode, done.stderr) == (0, "")
