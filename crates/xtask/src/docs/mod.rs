@@ -6,7 +6,7 @@ mod session;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::checks::{python, rust};
+use crate::checks::{node, python, rust};
 use crate::docs::page::{Action, Example};
 use crate::docs::session::Session;
 use crate::project::Project;
@@ -14,7 +14,8 @@ use crate::report::{Checks, Failure, Report};
 
 /// Runs the examples of each page and follows its links.
 pub fn run(project: &Project, report: &mut Report) {
-    if !rust::programs(project, report, &["alter-cli"]) || python::installed(project, report).is_none() {
+    let ready = rust::programs(project, report, &["alter-cli"]);
+    if !ready || python::installed(project, report).is_none() || !node::installed(project, report) {
         report.skip("pages", "a program that they run is missing");
         return;
     }

@@ -1,6 +1,6 @@
 //! Reading the examples out of a page of documentation.
 //!
-//! A fenced block of shell, Python or Rust has a comment directly above it that says what the check does with it:
+//! A fenced block of shell, Python, Rust, TypeScript or JavaScript has a comment directly above it that says what the check does with it:
 //!
 //! ```text
 //! <!-- test: run -->                 run it in the page's shell session; it must succeed
@@ -14,7 +14,7 @@
 use crate::report::Failure;
 
 /// Languages whose blocks need such a comment.
-const EXAMPLES: [&str; 4] = ["sh", "python", "rust", "toml"];
+const EXAMPLES: [&str; 6] = ["sh", "python", "rust", "toml", "ts", "js"];
 
 /// What the check does with a block.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -41,7 +41,8 @@ pub struct Session {
 }
 
 impl Session {
-    /// Begins a session in an empty folder, with the programs of the workspace and of `.venv` first on the search path.
+    /// Begins a session in an empty folder, with the programs of the workspace, of `.venv` and of `node_modules` first on the search
+    /// path, and with the TypeScript package as if it were installed there.
     ///
     /// # Errors
     /// When the folder, a port or the search path cannot be made.
@@ -49,12 +50,13 @@ impl Session {
         let provider = Provider::start()?;
         let bearer = Credential::Header { name: "authorization".to_owned(), value: format!("Bearer {EXAMPLE_TOKEN}") };
         provider.open("/", Account { credentials: vec![bearer], answer: None });
-        let mut folders: Vec<PathBuf> = vec![project.target().join("debug"), project.path(".venv/bin")];
+        let mut folders: Vec<PathBuf> = vec![project.target().join("debug"), project.path(".venv/bin"), project.path("node_modules/.bin")];
         folders.extend(std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default()));
         let path = std::env::join_paths(folders)?.to_string_lossy().into_owned();
         let vault = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?;
         let folder = tempfile::Builder::new().prefix("alter-docs-").tempdir()?;
         remove_when_interrupted(folder.path());
+        std::os::unix::fs::symlink(project.path("node_modules"), folder.path().join("node_modules"))?;
         Ok(Self { background: Vec::new(), folder, provider, path, vault, printed: String::new() })
     }
 
