@@ -60,7 +60,7 @@ pub enum Command {
     /// Grants: permissions to use a secret
     #[command(subcommand)]
     Grant(grant::GrantCommand),
-    /// API keys of applications, and operator keys
+    /// API keys of applications, operator keys, and the master key
     #[command(subcommand)]
     Key(key::KeyCommand),
     /// Make an HTTP call through a grant, like curl

@@ -109,6 +109,12 @@ pub fn may_ask(no_input: bool) -> bool {
     !no_input && !ci && std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
 }
 
+/// Whether a bar may be drawn on stderr.
+pub fn shows_progress() -> bool {
+    let set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    !set("NO_COLOR") && !set("CI") && std::io::stderr().is_terminal()
+}
+
 /// One line on stdout. A closed pipe (`alter … | head`) ends the program quietly, as it does other tools.
 pub fn line(text: impl std::fmt::Display) {
     if let Err(error) = writeln!(anstream::stdout(), "{text}") {

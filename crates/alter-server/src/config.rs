@@ -77,7 +77,7 @@ pub struct Config {
     pub public_url: Setting<Option<String>>,
     /// Whether an address that is not loopback is accepted without TLS.
     pub insecure_bind: Setting<bool>,
-    /// The file with the certificate chain, PEM. There is a key exactly if there is a certificate.
+    /// The file with the certificate chain, PEM.
     pub tls_cert: Setting<Option<PathBuf>>,
     /// The file with its private key, PEM.
     pub tls_key: Setting<Option<PathBuf>>,
@@ -95,18 +95,34 @@ struct ConfigFile {
 }
 
 impl Config {
+    /// Whether the vault is to speak TLS.
+    pub fn speaks_tls(&self) -> bool {
+        self.tls_cert.value.is_some() || self.tls_key.value.is_some()
+    }
+
     /// The certificate files, if the vault is to speak TLS.
-    pub fn tls(&self) -> Option<TlsFiles> {
-        let (certificate, key) = (self.tls_cert.value.clone()?, self.tls_key.value.clone()?);
-        Some(TlsFiles { certificate, key })
+    ///
+    /// # Errors
+    /// [`StartErrorKind::ConfigInvalid`] if only one of the two is set.
+    pub fn tls(&self) -> Result<Option<TlsFiles>, StartError> {
+        let half = |set: &Setting<Option<PathBuf>>, name: &str, missing: &str, flag: &str| {
+            StartError::new(StartErrorKind::ConfigInvalid, format!("{name} is set (from {}) and {missing} is not", set.source))
+                .help(format!("TLS needs both: add {flag}, or remove {name}"))
+        };
+        match (&self.tls_cert.value, &self.tls_key.value) {
+            (Some(certificate), Some(key)) => Ok(Some(TlsFiles { certificate: certificate.clone(), key: key.clone() })),
+            (Some(_), None) => Err(half(&self.tls_cert, "tls_cert", "tls_key", "--tls-key PATH")),
+            (None, Some(_)) => Err(half(&self.tls_key, "tls_key", "tls_cert", "--tls-cert PATH")),
+            (None, None) => Ok(None),
+        }
     }
 
     /// The URL of a vault that listens on `address`: the public one if there is TLS (its certificate names that host), else the address.
     pub fn url(&self, address: SocketAddr) -> String {
-        match (self.tls(), &self.public_url.value) {
-            (Some(_), Some(public)) => public.clone(),
-            (Some(_), None) => format!("https://{address}"),
-            (None, _) => format!("http://{address}"),
+        match (self.speaks_tls(), &self.public_url.value) {
+            (true, Some(public)) => public.clone(),
+            (true, None) => format!("https://{address}"),
+            (false, _) => format!("http://{address}"),
         }
     }
 
@@ -129,7 +145,6 @@ impl Config {
         let public_url = pick(flags.public_url.clone(), "--public-url", "ALTER_PUBLIC_URL", file.public_url);
         let tls_cert = tls_file(flags.tls_cert.clone(), "--tls-cert", &env, "ALTER_TLS_CERT", file.tls_cert, &path);
         let tls_key = tls_file(flags.tls_key.clone(), "--tls-key", &env, "ALTER_TLS_KEY", file.tls_key, &path);
-        both_or_neither(&tls_cert, &tls_key)?;
         let insecure_flag = flags.insecure_bind.then(|| "true".to_owned());
         let insecure = pick(insecure_flag, "--insecure-bind", "ALTER_INSECURE_BIND", file.insecure_bind.map(|on| on.to_string()));
         Ok(Self {
@@ -171,18 +186,6 @@ fn tls_file(
             Setting { value: Some(folder.join(path)), source: Source::File(settings.to_owned()) }
         }
         None => Setting { value: None, source: Source::Default },
-    }
-}
-
-fn both_or_neither(cert: &Setting<Option<PathBuf>>, key: &Setting<Option<PathBuf>>) -> Result<(), StartError> {
-    let half = |set: &Setting<Option<PathBuf>>, name: &str, missing: &str, flag: &str| {
-        StartError::new(StartErrorKind::ConfigInvalid, format!("{name} is set (from {}) and {missing} is not", set.source))
-            .help(format!("TLS needs both: add {flag}, or remove {name}"))
-    };
-    match (&cert.value, &key.value) {
-        (Some(_), None) => Err(half(cert, "tls_cert", "tls_key", "--tls-key PATH")),
-        (None, Some(_)) => Err(half(key, "tls_key", "tls_cert", "--tls-cert PATH")),
-        _ => Ok(()),
     }
 }
 
@@ -328,23 +331,26 @@ mod tests {
     fn a_certificate_and_its_key_come_together() {
         let (dir, mut flags) = in_folder("tls_cert = \"tls/cert.pem\"\ntls_key = \"/etc/key.pem\"\n");
         let config = load(&flags, &[]).expect("both");
-        let files = config.tls().expect("TLS");
+        let files = config.tls().expect("both").expect("TLS");
         assert_eq!(files, TlsFiles { certificate: dir.path().join("tls/cert.pem"), key: "/etc/key.pem".into() });
         assert_eq!(config.url(config.address.value), "https://127.0.0.1:7117");
         flags.public_url = Some("https://vault.example.com".into());
         let config = load(&flags, &[("ALTER_TLS_KEY", "other.pem")]).expect("both");
-        assert_eq!((config.tls().expect("TLS").key, config.tls_key.source), ("other.pem".into(), Source::Environment("ALTER_TLS_KEY")));
+        assert_eq!(
+            (config.tls().expect("both").expect("TLS").key, &config.tls_key.source),
+            ("other.pem".into(), &Source::Environment("ALTER_TLS_KEY"))
+        );
         assert_eq!(config.url(config.address.value), "https://vault.example.com");
 
         let (_dir, mut flags) = in_folder("tls_cert = \"cert.pem\"\n");
-        let error = load(&flags, &[]).expect_err("no key");
+        let error = load(&flags, &[]).and_then(|config| config.tls()).expect_err("no key");
         assert!(error.message().contains("tls_key is not") && error.message().contains("alter.toml"), "{error}");
         flags.data = Some("/nonexistent".into());
         flags.tls_key = Some("key.pem".into());
-        let error = load(&flags, &[]).expect_err("no certificate");
+        let error = load(&flags, &[]).and_then(|config| config.tls()).expect_err("no certificate");
         assert!(error.message().contains("tls_cert is not") && error.message().contains("--tls-key"), "{error}");
         flags.tls_key = None;
         let plain = load(&flags, &[]).expect("neither");
-        assert!(plain.tls().is_none() && plain.url(plain.address.value).starts_with("http://"));
+        assert!(!plain.speaks_tls() && plain.url(plain.address.value).starts_with("http://"));
     }
 }

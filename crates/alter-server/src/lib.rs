@@ -11,6 +11,7 @@ pub mod crypto;
 pub mod error;
 pub mod model;
 pub mod operator;
+pub mod rotation;
 pub mod serve;
 pub mod setup;
 pub mod store;

@@ -20,6 +20,7 @@ use tower::ServiceExt;
 use crate::api::{self, HostPolicy, Readiness, Vault};
 use crate::config::Config;
 use crate::error::{StartError, StartErrorKind};
+use crate::rotation::Rotation;
 use crate::setup::Opened;
 use crate::tls::{Protocol, Tls};
 
@@ -71,7 +72,7 @@ pub struct Server {
 /// [`StartErrorKind::AddressUnavailable`].
 pub async fn listen(config: &Config) -> Result<TcpListener, StartError> {
     let address = config.address.value;
-    if !address.ip().is_loopback() && config.tls().is_none() && !config.insecure_bind.value {
+    if !address.ip().is_loopback() && !config.speaks_tls() && !config.insecure_bind.value {
         let message = format!("{address} is reachable from other machines, and no certificate is set");
         let help = "give it one with --tls-cert and --tls-key, or accept clear text (behind a TLS proxy) with --insecure-bind";
         return Err(StartError::new(StartErrorKind::BindRefused, message).help(help));
@@ -105,6 +106,7 @@ impl Server {
             clock: opened.clock,
             hosts: HostPolicy::new(config.public_url.value.as_deref(), address.ip()),
             readiness: Readiness::default(),
+            rotation: Rotation::new(opened.key_home),
         });
         Ok(Self { listener, address, vault, tls, limits: ServeLimits::default() })
     }

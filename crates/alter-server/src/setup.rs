@@ -14,7 +14,7 @@ use crate::api::COMMIT_DEADLINE;
 use crate::audit::{AuditEntry, AuditKey, ChainId, Outcome};
 use crate::clock::Clock;
 use crate::config::{CONFIG_FILE, DEFAULT_ADDRESS};
-use crate::crypto::{KeyOrigin, KeySettings, VaultKeys};
+use crate::crypto::{KeyHome, KeyOrigin, KeySettings, VaultKeys};
 use crate::error::{StartError, StartErrorKind};
 use crate::model::{Operator, OperatorRole};
 use crate::operator;
@@ -39,6 +39,8 @@ pub struct Opened {
     pub clock: Arc<dyn Clock>,
     /// Where the master key came from.
     pub key_origin: KeyOrigin,
+    /// Where a new master key goes.
+    pub key_home: KeyHome,
     /// Whether the vault was made just now.
     pub created: bool,
     /// The first operator's key, if it was made just now: to be shown once.
@@ -85,6 +87,7 @@ fn open_with(options: &SqliteOptions) -> Result<Opened, StartError> {
         audit: opened.audit,
         clock: Arc::clone(&options.clock),
         key_origin: opened.key_origin,
+        key_home: opened.key_home,
         created: opened.created,
         new_operator_key: None,
     })

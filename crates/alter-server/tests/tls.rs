@@ -57,7 +57,7 @@ impl Vault {
             ..Flags::default()
         };
         let config = Config::load(&flags, |_| None).unwrap();
-        let tls = Tls::load(config.tls().unwrap()).unwrap();
+        let tls = Tls::load(config.tls().unwrap().unwrap()).unwrap();
         let listener = listen(&config).await.unwrap();
         let opened = setup::open_or_create(&config.data.value).await.unwrap();
         let server = Server::new(listener, Some(tls), opened, &config).unwrap().limits(limits);

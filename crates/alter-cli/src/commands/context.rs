@@ -54,7 +54,7 @@ impl Context {
             Some(url) if std::env::var("ALTER_BASE_URL").is_ok_and(|set| set == *url) => "$ALTER_BASE_URL",
             Some(url) if !url.is_empty() => "--vault",
             // The certificate names the public host and not the address.
-            _ if config.tls().is_some() && config.public_url.value.is_some() => "public_url",
+            _ if config.speaks_tls() && config.public_url.value.is_some() => "public_url",
             _ => "address",
         }
     }

@@ -7,6 +7,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use serde_json::{Value, json};
 
 use super::context::{AppFlag, Context, encode};
+use super::rotate::{self, RotateArgs};
 use crate::admin::AdminClient;
 use crate::failure::{Exit, Failure, Outcome};
 use crate::input::span;
@@ -21,6 +22,8 @@ pub enum KeyCommand {
         after_help = "Examples:\n  alter key create --app demo --name worker --expires-in 90d\n  alter key create --operator ada --role auditor\n  alter key create --operator rescue --offline\n\nThe last one is the way back in when every operator key is lost; the vault must be stopped."
     )]
     Create(CreateArgs),
+    /// Replace the vault's master key while it serves
+    RotateMaster(RotateArgs),
     /// List the keys of an application, or the operators
     #[command(after_help = "Example:\n  alter key list --app demo")]
     List {
@@ -113,6 +116,7 @@ pub async fn run(command: KeyCommand, context: &Context) -> Outcome {
     match command {
         KeyCommand::Create(CreateArgs { operator: Some(name), role, offline: true, .. }) => rescue(&name, role.into(), context).await,
         KeyCommand::Create(arguments) => create(arguments, &context.admin()?, context).await,
+        KeyCommand::RotateMaster(arguments) => rotate::run(arguments, context).await,
         KeyCommand::List { operator: true, .. } => {
             let operators = context.admin()?.list("/admin/v1/operators").await?;
             context.output.list(&operators, OPERATOR_COLUMNS, "No operators.");

@@ -10,5 +10,6 @@ pub mod help;
 pub mod init;
 pub mod key;
 pub mod request;
+pub mod rotate;
 pub mod secret;
 pub mod serve;

@@ -55,7 +55,7 @@ pub async fn run(arguments: ServeArgs, context: &Context) -> Outcome {
     };
     let config = Config::load(&flags, |name| std::env::var(name).ok())?;
     let stop = stop_signal()?;
-    let tls = config.tls().map(Tls::load).transpose()?;
+    let tls = config.tls()?.map(Tls::load).transpose()?;
     let listener = listen(&config).await?;
     let opened = setup::open_or_create(&config.data.value).await?;
     let started = Started::of(&opened, &config);
@@ -89,7 +89,7 @@ impl Started {
     /// The banner on stderr, at most ten lines; with `--json` one record on stdout, without the operator key, which stands in its file.
     fn announce(&self, server: &Server, config: &Config, context: &Context) {
         let url = config.url(server.address());
-        let wire = if config.tls().is_some() { "TLS" } else { "clear text; --tls-cert and --tls-key make it TLS" };
+        let wire = if config.speaks_tls() { "TLS" } else { "clear text; --tls-cert and --tls-key make it TLS" };
         let credential = self.data.join(CREDENTIAL_FILE);
         if context.output.is_json() {
             return line(json!({
@@ -106,7 +106,7 @@ impl Started {
         notice(format_args!("  data        {}{}", self.data.display(), if self.created { " (new)" } else { "" }));
         notice(format_args!("  store       SQLite"));
         notice(format_args!("  master key  {}", self.key_origin));
-        notice(format_args!("  address     {} ({wire})", server.address()));
+        notice(format_args!("  address     {url} ({wire})"));
         if let Some(public) = &self.public_url {
             notice(format_args!("  public URL  {public}"));
         }

@@ -68,3 +68,21 @@ fn versions_are_plain() {
     let json: serde_json::Value = serde_json::from_str(&run(&["version", "--json"]).stdout).expect("JSON");
     assert_eq!(json["version"], env!("CARGO_PKG_VERSION"));
 }
+
+#[test]
+fn shells_get_a_script_that_knows_the_commands() {
+    for (shell, mark) in [("bash", "complete -F"), ("zsh", "#compdef alter"), ("fish", "complete -c alter")] {
+        let ran = run(&["completions", shell]);
+        assert_eq!((ran.exit, ran.stderr.as_str()), (0, ""), "{shell}");
+        assert!(ran.stdout.contains(mark) && ran.stdout.contains("expires-in") && ran.stdout.contains("rotate-master"), "{shell}");
+    }
+    assert_eq!(run(&["completions", "tcsh", "--json"]).error(), ("usage".into(), 2));
+}
+
+#[test]
+fn there_is_no_colour_where_there_is_no_terminal() {
+    for arguments in [&["--help"][..], &["help", "grant"], &["grnt"], &["app", "list", "--data-dir", "/nonexistent"]] {
+        let ran = alter(arguments, &[("CLICOLOR_FORCE", ""), ("TERM", "xterm-256color")], "");
+        assert!(!ran.stdout.contains('\u{1b}') && !ran.stderr.contains('\u{1b}'), "{ran:?}");
+    }
+}

@@ -1,67 +1,15 @@
 //! Starting and stopping: what stands in the way is told, and nothing is lost.
 
 use std::fs;
-use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::path::Path;
+use std::process::Stdio;
 
 use serde_json::Value;
 
-use crate::world::{CREDENTIAL, Ran, alter, on, program, vault};
-
-/// A folder with a vault that was made and stopped.
-fn made() -> (tempfile::TempDir, PathBuf) {
-    let folder = tempfile::tempdir().expect("a folder");
-    let data = folder.path().join("v");
-    assert_eq!(alter(&["init", data.to_str().expect("text")], &[], "").exit, 0);
-    (folder, data)
-}
-
-/// A vault that a test starts and stops by itself.
-struct Running {
-    child: Child,
-    ready: String,
-    url: String,
-    data: String,
-}
-
-impl Running {
-    fn start(data: &Path, variables: &[(&str, &str)], log: Stdio) -> Self {
-        let mut command = Command::new(program());
-        command.args(["serve", "--json", "--address", "127.0.0.1:0", "--data-dir"]).arg(data);
-        command.envs(variables.iter().copied()).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log);
-        let mut child = command.spawn().expect("starts");
-        let mut ready = String::new();
-        BufReader::new(child.stdout.as_mut().expect("a pipe")).read_line(&mut ready).expect("a line");
-        let record: Value = serde_json::from_str(&ready).expect("JSON");
-        assert_eq!(record["event"], "ready");
-        let url = record["url"].as_str().expect("a URL").to_owned();
-        Self { child, ready, url, data: data.to_str().expect("text").to_owned() }
-    }
-
-    fn alter(&self, arguments: &[&str], variables: &[(&str, &str)], input: &str) -> Ran {
-        let all: Vec<&str> = arguments.iter().copied().chain(["--vault", &self.url, "--data-dir", &self.data]).collect();
-        alter(&all, variables, input)
-    }
-
-    /// Ends it as a power cut would.
-    fn kill(mut self) {
-        self.child.kill().expect("killed");
-        self.child.wait().expect("ends");
-    }
-}
-
-impl Drop for Running {
-    /// A failing test leaves nothing running.
-    fn drop(&mut self) {
-        if self.child.try_wait().is_ok_and(|ended| ended.is_none()) {
-            drop(self.child.kill());
-            drop(self.child.wait());
-        }
-    }
-}
+use crate::running::{Running, made};
+use crate::world::{CREDENTIAL, Ran, alter, on, vault};
 
 /// A start that must fail, told to people and to scripts.
 fn refused(data: &Path, arguments: &[&str], variables: &[(&str, &str)], code: &str, exit: i32) -> Ran {
@@ -178,8 +126,7 @@ fn a_signal_stops_it_in_order() {
     for signal in ["TERM", "INT"] {
         let mut vault = Running::start(&data, &[], Stdio::null());
         assert!(!vault.ready.contains("alter_pat_"));
-        let killed = Command::new("kill").args([format!("-{signal}"), vault.child.id().to_string()]).status().expect("kill runs");
-        assert!(killed.success());
+        vault.signal(signal);
         assert_eq!(vault.child.wait().expect("ends").code(), Some(0), "{signal}");
     }
 }
@@ -230,6 +177,8 @@ fn settings_are_shown_with_their_sources() {
     };
     assert_eq!(of("public_url"), Some(("https://v.example".into(), "$ALTER_PUBLIC_URL".into())));
     assert_eq!(of("data").map(|(_, source)| source), Some("--data-dir".into()));
+    let from_variable = alter(&["config", "show", "--json"], &[("ALTER_DATA_DIR", data.to_str().expect("text"))], "");
+    assert!(from_variable.stdout.contains("$ALTER_DATA_DIR") && from_variable.stdout.contains("127.0.0.1:7999"), "{from_variable:?}");
     assert!(of("address").is_some_and(|(value, source)| value == "127.0.0.1:7999" && source.ends_with("alter.toml")));
 }
 

@@ -29,6 +29,7 @@ use http::StatusCode;
 use crate::audit::AuditKey;
 use crate::clock::Clock;
 use crate::crypto::VaultKeys;
+use crate::rotation::Rotation;
 use crate::store::Store;
 
 pub use health::Readiness;
@@ -52,6 +53,8 @@ pub struct Vault {
     pub hosts: HostPolicy,
     /// What `/readyz` has just found out.
     pub readiness: Readiness,
+    /// Changing the master key.
+    pub rotation: Rotation,
 }
 
 /// All routes.

@@ -250,7 +250,9 @@ fn declined_refusal(declined: Declined) -> Refusal {
             Refusal::unauthorized("invalid_key", "The API key is missing, mistyped or unknown to this vault.")
         }
         Declined::NotFound(_) => Refusal::grant_not_found(declined.to_string()),
-        Declined::SecretChanged | Declined::Exists(_) | Declined::Final(_) => Refusal::internal(),
+        Declined::SecretChanged | Declined::MasterKeyChanged | Declined::MasterKeyInUse | Declined::Exists(_) | Declined::Final(_) => {
+            Refusal::internal()
+        }
     }
 }
 

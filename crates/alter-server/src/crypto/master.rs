@@ -1,8 +1,6 @@
 //! The master key: where it comes from and how it is recognized.
 
 use std::fmt;
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 use alter_core::secret::Secret;
@@ -13,6 +11,7 @@ use sha2::Sha256;
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 use super::KeyError;
+use super::key_file::{self, FileKeys};
 
 /// Name of the master key's file in the data folder.
 pub const MASTER_KEY_FILE: &str = "master.key";
@@ -125,6 +124,28 @@ pub struct MasterKeys {
     pub origin: KeyOrigin,
 }
 
+impl MasterKeys {
+    /// Where a new master key has to go.
+    pub fn home(&self) -> KeyHome {
+        match &self.origin {
+            KeyOrigin::FolderFile(path) | KeyOrigin::NewFile(path) => KeyHome::File(path.clone()),
+            KeyOrigin::Environment | KeyOrigin::NamedFile(_) => KeyHome::Given { with_previous: !self.previous.is_empty() },
+        }
+    }
+}
+
+/// Where a new master key has to go when it is rotated.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum KeyHome {
+    /// Into the vault's own file: the vault makes it.
+    File(PathBuf),
+    /// It is given from outside: whoever starts the vault makes it.
+    Given {
+        /// Whether earlier keys were given, too.
+        with_previous: bool,
+    },
+}
+
 /// Where to look for master keys. Texts are as given in the environment.
 #[derive(Clone, Debug, Default)]
 pub struct KeySettings {
@@ -159,14 +180,13 @@ impl KeySettings {
     /// # Errors
     /// Any [`KeyError`] about reading; [`KeyError::Missing`] if there is no key and none may be made.
     pub fn load(&self, folder: &Path, may_create: bool) -> Result<MasterKeys, KeyError> {
-        let (current, origin) = match (&self.key, &self.file) {
+        let (FileKeys { current, mut previous }, origin) = match (&self.key, &self.file) {
             (Some(_), Some(_)) => return Err(KeyError::Ambiguous),
-            (Some(key), None) => (MasterKey::parse(key.expose(), CURRENT)?, KeyOrigin::Environment),
+            (Some(key), None) => (FileKeys::one(MasterKey::parse(key.expose(), CURRENT)?), KeyOrigin::Environment),
             // A mounted secret is often readable by a group on purpose, so only our own file's mode is judged.
-            (None, Some(path)) => (read_key(path)?, KeyOrigin::NamedFile(path.clone())),
-            (None, None) => folder_key(&folder.join(MASTER_KEY_FILE), may_create)?,
+            (None, Some(path)) => (key_file::read(path)?, KeyOrigin::NamedFile(path.clone())),
+            (None, None) => key_file::read_or_create(&folder.join(MASTER_KEY_FILE), may_create)?,
         };
-        let mut previous = Vec::new();
         if let Some(list) = &self.previous {
             for text in list.expose().split(',') {
                 previous.push(MasterKey::parse(text, PREVIOUS)?);
@@ -174,69 +194,4 @@ impl KeySettings {
         }
         Ok(MasterKeys { current, previous, origin })
     }
-}
-
-fn folder_key(path: &Path, may_create: bool) -> Result<(MasterKey, KeyOrigin), KeyError> {
-    match fs::metadata(path) {
-        Ok(found) => {
-            judge_mode(path, &found)?;
-            Ok((read_key(path)?, KeyOrigin::FolderFile(path.to_owned())))
-        }
-        Err(error) if error.kind() == io::ErrorKind::NotFound && may_create => {
-            let key = MasterKey::random()?;
-            create_key(path, &key).map_err(|source| KeyError::File { action: "create", path: path.to_owned(), source })?;
-            Ok((key, KeyOrigin::NewFile(path.to_owned())))
-        }
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Err(KeyError::Missing { path: path.to_owned() }),
-        Err(source) => Err(KeyError::File { action: "read", path: path.to_owned(), source }),
-    }
-}
-
-#[cfg(unix)]
-fn judge_mode(path: &Path, found: &fs::Metadata) -> Result<(), KeyError> {
-    use std::os::unix::fs::PermissionsExt;
-    let mode = found.permissions().mode() & 0o777;
-    if mode & 0o077 == 0 { Ok(()) } else { Err(KeyError::Exposed { path: path.to_owned(), mode }) }
-}
-
-#[cfg(not(unix))]
-#[expect(clippy::unnecessary_wraps, reason = "the signature is the one of unix, where modes exist")]
-fn judge_mode(_: &Path, _: &fs::Metadata) -> Result<(), KeyError> {
-    Ok(())
-}
-
-fn read_key(path: &Path) -> Result<MasterKey, KeyError> {
-    let failed = |source| KeyError::File { action: "read", path: path.to_owned(), source };
-    let mut text = Zeroizing::new(String::with_capacity(4096));
-    // Bounded, so that a path to something endless is an error and not a hang.
-    File::open(path).map_err(failed)?.take(4096).read_to_string(&mut text).map_err(failed)?;
-    MasterKey::parse(&text, &path.display().to_string())
-}
-
-/// Writes the key so that the file is there either whole or not at all, and stays there: a file of another name is written and flushed, then
-/// linked to its place (which fails if there is one), and the folder is flushed.
-fn create_key(path: &Path, key: &MasterKey) -> io::Result<()> {
-    // A name of its own: what another start has staged is not ours to touch.
-    let staged = path.with_extension(format!("new-{}", uuid::Uuid::new_v4().simple()));
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file = options.open(&staged)?;
-    let text = Zeroizing::new(format!("{}\n", key.to_base64().expose()));
-    let linked = file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).and_then(|()| fs::hard_link(&staged, path));
-    let removed = fs::remove_file(&staged);
-    linked.and(removed)?;
-    sync_folder(path)
-}
-
-#[cfg(unix)]
-fn sync_folder(file: &Path) -> io::Result<()> {
-    file.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all())
-}
-
-#[cfg(not(unix))]
-#[expect(clippy::unnecessary_wraps, reason = "the signature is the one of unix, where folders can be flushed")]
-fn sync_folder(_: &Path) -> io::Result<()> {
-    Ok(())
 }

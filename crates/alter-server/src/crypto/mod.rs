@@ -13,12 +13,14 @@
 
 mod envelope;
 mod error;
+pub(crate) mod key_file;
 mod master;
+mod ring;
 #[cfg(test)]
 mod tests;
 mod vault_keys;
 
 pub use envelope::{SealedSecret, Wrapped};
 pub use error::KeyError;
-pub use master::{KeyCheck, KeyOrigin, KeySettings, MASTER_KEY_FILE, MasterKey, MasterKeys};
+pub use master::{KeyCheck, KeyHome, KeyOrigin, KeySettings, MASTER_KEY_FILE, MasterKey, MasterKeys};
 pub use vault_keys::{RootKey, StoredKeys, Unlocked, VaultKeys, unlock};

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use alter_core::secret::Secret;
 use hkdf::Hkdf;
@@ -11,7 +12,8 @@ use uuid::Uuid;
 use zeroize::Zeroizing;
 
 use super::envelope::{Place, SealingKey, open_fields, seal_fields};
-use super::{KeyCheck, KeyError, MasterKey, MasterKeys, SealedSecret, Wrapped};
+use super::ring::KeyRing;
+use super::{KeyCheck, KeyError, MasterKeys, SealedSecret, Wrapped};
 use crate::audit::AuditKey;
 use crate::model::{ActorId, AppId, CallerType, DataKeyId, KeyDigest, SecretId};
 
@@ -84,71 +86,12 @@ pub fn unlock(at_hand: &MasterKeys, stored: &StoredKeys) -> Result<Unlocked, Key
         roots: if fresh { roots } else { BTreeMap::new() },
         versions_in_use: BTreeSet::new(),
     });
-    let keys = VaultKeys { ring, digests: derived(&pepper, b"alter key digest v1"), actors: derived(&pepper, b"alter actor id v1") };
+    let keys = VaultKeys {
+        ring: RwLock::new(Arc::new(ring)),
+        digests: derived(&pepper, b"alter key digest v1"),
+        actors: derived(&pepper, b"alter actor id v1"),
+    };
     Ok(Unlocked { keys, audit: AuditKey::new(*audit.bytes()), to_store })
-}
-
-/// The master keys at hand that the store knows, by version.
-struct KeyRing {
-    active: u32,
-    keys: BTreeMap<u32, MasterKey>,
-}
-
-impl KeyRing {
-    fn recognize(at_hand: &MasterKeys, known: &BTreeMap<u32, KeyCheck>) -> Result<Self, KeyError> {
-        let mut keys = BTreeMap::new();
-        let mut active = 0;
-        for key in at_hand.previous.iter().chain([&at_hand.current]) {
-            let check = key.check();
-            for (version, _) in known.iter().filter(|(_, stored)| **stored == check) {
-                keys.insert(*version, key.clone());
-                if *key == at_hand.current {
-                    active = *version;
-                }
-            }
-        }
-        if keys.is_empty() && !known.is_empty() { Err(KeyError::Wrong) } else { Ok(Self { active, keys }) }
-    }
-
-    /// Gives the current key a version if it has none yet, and returns that version.
-    fn admit_current(&mut self, at_hand: &MasterKeys, known: &BTreeMap<u32, KeyCheck>) -> Result<Option<u32>, KeyError> {
-        if self.active != 0 {
-            return Ok(None);
-        }
-        let newest = known.keys().next_back().copied().unwrap_or(0);
-        // A key nobody has seen may only follow the one that was current: anything else is a mistyped or foreign key.
-        if newest != 0 && !self.keys.contains_key(&newest) {
-            return Err(KeyError::Wrong);
-        }
-        self.active = newest + 1;
-        self.keys.insert(self.active, at_hand.current.clone());
-        Ok(Some(self.active))
-    }
-
-    fn get(&self, version: u32) -> Result<&MasterKey, KeyError> {
-        self.keys.get(&version).ok_or(KeyError::VersionMissing { version })
-    }
-
-    fn new_roots(&self) -> Result<BTreeMap<RootKey, Wrapped>, KeyError> {
-        let wrap = |name: RootKey| {
-            let key = SealingKey::random()?;
-            let wrapped = self.wrap(&key, |master_version| Place::Root { name: name.as_str(), master_version })?;
-            Ok((name, wrapped))
-        };
-        RootKey::ALL.into_iter().map(wrap).collect()
-    }
-
-    fn wrap<'p>(&self, key: &SealingKey, place: impl FnOnce(u32) -> Place<'p>) -> Result<Wrapped, KeyError> {
-        let master = SealingKey::new(*self.get(self.active)?.bytes());
-        Ok(Wrapped { master_version: self.active, bytes: master.seal(&place(self.active), key.bytes())? })
-    }
-
-    fn unwrap(&self, wrapped: &Wrapped, place: &Place<'_>) -> Result<SealingKey, KeyError> {
-        let master = SealingKey::new(*self.get(wrapped.master_version)?.bytes());
-        let plain = master.open(place, &wrapped.bytes)?;
-        let bytes = <[u8; 32]>::try_from(&plain[..]).map_err(|_| KeyError::Sealed { what: place.to_string() })?;
-        Ok(SealingKey::new(bytes))
-    }
 }
 
 fn derived(root: &SealingKey, purpose: &[u8]) -> Hmac<Sha256> {
@@ -159,21 +102,58 @@ fn derived(root: &SealingKey, purpose: &[u8]) -> Hmac<Sha256> {
 
 /// The keys of an unlocked vault: what recognizes API keys and opens secrets.
 pub struct VaultKeys {
-    ring: KeyRing,
+    /// Replaced as a whole when the master key is rotated; whoever works with a ring keeps the one that they began with.
+    ring: RwLock<Arc<KeyRing>>,
     digests: Hmac<Sha256>,
     actors: Hmac<Sha256>,
 }
 
 impl fmt::Debug for VaultKeys {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "VaultKeys(master version {}, [redacted])", self.ring.active)
+        write!(f, "VaultKeys(master version {}, [redacted])", self.master_version())
     }
 }
 
 impl VaultKeys {
     /// The version of the master key that new wraps are made with.
-    pub const fn master_version(&self) -> u32 {
-        self.ring.active
+    pub fn master_version(&self) -> u32 {
+        self.ring().active()
+    }
+
+    fn ring(&self) -> Arc<KeyRing> {
+        Arc::clone(&self.ring.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Takes other master keys into use, without a restart. `known` are the fingerprints in the store, which must hold the current key's.
+    ///
+    /// Keys that were in use before still open what they have wrapped, until the process ends.
+    ///
+    /// # Errors
+    /// [`KeyError::Wrong`] if the store does not know the current key.
+    pub fn take_up(&self, at_hand: &MasterKeys, known: &BTreeMap<u32, KeyCheck>) -> Result<(), KeyError> {
+        let ring = KeyRing::recognize(at_hand, known)?;
+        if ring.active() == 0 {
+            return Err(KeyError::Wrong);
+        }
+        let mut current = self.ring.write().unwrap_or_else(PoisonError::into_inner);
+        *current = Arc::new(ring.with_keys_of(&current));
+        Ok(())
+    }
+
+    /// Wraps a data key with the current master key. What it seals stays as it is.
+    ///
+    /// # Errors
+    /// As [`VaultKeys::open`]; [`KeyError::Random`].
+    pub fn rewrap_data_key(&self, id: DataKeyId, wrapped: &Wrapped) -> Result<Wrapped, KeyError> {
+        self.ring().rewrap(wrapped, |master_version| Place::DataKey { id, master_version })
+    }
+
+    /// Wraps a root key with the current master key.
+    ///
+    /// # Errors
+    /// As [`VaultKeys::rewrap_data_key`].
+    pub fn rewrap_root(&self, name: RootKey, wrapped: &Wrapped) -> Result<Wrapped, KeyError> {
+        self.ring().rewrap(wrapped, |master_version| Place::Root { name: name.as_str(), master_version })
     }
 
     /// The digest under which an API or operator key is stored and found.
@@ -202,7 +182,7 @@ impl VaultKeys {
     /// [`KeyError::Random`].
     pub fn seal(&self, app: AppId, secret: SecretId, fields: &BTreeMap<String, Secret>) -> Result<SealedSecret, KeyError> {
         let (data_key, key) = (DataKeyId::random(), SealingKey::random()?);
-        let wrapped = self.ring.wrap(&key, |master_version| Place::DataKey { id: data_key, master_version })?;
+        let wrapped = self.ring().wrap(&key, |master_version| Place::DataKey { id: data_key, master_version })?;
         Ok(SealedSecret { data_key, wrapped, fields: seal_fields(&key, data_key, app, secret, fields)? })
     }
 
@@ -213,6 +193,6 @@ impl VaultKeys {
     /// that wraps their data key is not at hand.
     pub fn open(&self, app: AppId, secret: SecretId, sealed: &SealedSecret) -> Result<BTreeMap<String, Secret>, KeyError> {
         let place = Place::DataKey { id: sealed.data_key, master_version: sealed.wrapped.master_version };
-        open_fields(&self.ring.unwrap(&sealed.wrapped, &place)?, app, secret, sealed)
+        open_fields(&self.ring().unwrap(&sealed.wrapped, &place)?, app, secret, sealed)
     }
 }

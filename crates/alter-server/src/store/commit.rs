@@ -1,9 +1,9 @@
 //! What one commit carries.
 
 use crate::audit::AuditEntry;
-use crate::crypto::SealedSecret;
+use crate::crypto::{KeyCheck, RootKey, SealedSecret, Wrapped};
 use crate::model::{
-    Actor, ApiKey, App, AppId, Grant, GrantId, KeyId, KeyStatus, ManagedSecret, Operator, OperatorId, ScopeMismatch, SecretId,
+    Actor, ApiKey, App, AppId, DataKeyId, Grant, GrantId, KeyId, KeyStatus, ManagedSecret, Operator, OperatorId, ScopeMismatch, SecretId,
 };
 
 /// A nonce that a signed request spends. Unique per key, kept [`Nonce::LIFETIME`].
@@ -154,6 +154,20 @@ pub enum Effect {
         /// The secret.
         secret: SecretId,
     },
+    /// A version of the master key comes into use. Declined unless it follows the newest.
+    AddMasterKey {
+        /// The version.
+        version: u32,
+        /// The key's fingerprint.
+        check: KeyCheck,
+    },
+    /// Keys are wrapped anew. One that was re-wrapped or erased meanwhile is left as it is.
+    Rewrap(Vec<Rewrap>),
+    /// Every version of the master key but one is forgotten. Declined while another one still wraps anything.
+    KeepMasterKey {
+        /// The version that stays.
+        version: u32,
+    },
     /// A grant comes into being. Declined unless its secret is an active one of the same app.
     CreateGrant(Box<Grant>),
     /// A grant is revoked. Declined unless it is a grant of the app; done again, it keeps its first date.
@@ -163,6 +177,26 @@ pub enum Effect {
         /// The grant.
         grant: GrantId,
     },
+}
+
+/// A key and its new wrap.
+#[derive(Debug)]
+pub struct Rewrap {
+    /// Which key.
+    pub key: WrappedKey,
+    /// The version of the master key that wrapped it so far.
+    pub from: u32,
+    /// The new wrap.
+    pub to: Wrapped,
+}
+
+/// A key that is stored wrapped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WrappedKey {
+    /// A root key.
+    Root(RootKey),
+    /// A data key.
+    Data(DataKeyId),
 }
 
 /// Proof of a commit that succeeded in time.

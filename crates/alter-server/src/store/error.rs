@@ -77,6 +77,12 @@ pub enum Declined {
     /// The secret is deleted.
     #[error("the secret is deleted")]
     SecretDeleted,
+    /// The values were sealed, or a key wrapped, with a version of the master key that is not in use any more.
+    #[error("the master key was changed meanwhile; try again")]
+    MasterKeyChanged,
+    /// A version of the master key that shall be forgotten still wraps something.
+    #[error("an earlier master key is still in use")]
+    MasterKeyInUse,
     /// The thing does not exist, or not in this app.
     #[error("there is no such {0}")]
     NotFound(Entity),
@@ -100,6 +106,8 @@ impl Declined {
             Self::GrantExpired => "grant_expired",
             Self::SecretChanged => "secret_changed",
             Self::SecretDeleted => "secret_deleted",
+            Self::MasterKeyChanged => "master_key_changed",
+            Self::MasterKeyInUse => "master_key_in_use",
             Self::NotFound(Entity::App) => "app_not_found",
             Self::NotFound(Entity::Operator) => "operator_not_found",
             Self::NotFound(Entity::Key) => "key_not_found",

@@ -37,13 +37,13 @@ use std::num::NonZeroU32;
 use std::pin::Pin;
 use std::time::Instant;
 
-pub use commit::{Commit, Effect, Nonce, Receipt};
+pub use commit::{Commit, Effect, Nonce, Receipt, Rewrap, WrappedKey};
 pub use error::{CommitError, Declined, Entity, OpenError, StoreError};
 pub use faults::{Faults, NoFaults};
 
 use crate::audit::{AuditRow, ChainId, Head, RowMac};
-use crate::crypto::SealedSecret;
-use crate::model::{ApiKey, App, AppId, Grant, GrantFilter, GrantId, KeyDigest, KeyId, ManagedSecret, Operator, SecretId};
+use crate::crypto::{SealedSecret, StoredKeys, Wrapped};
+use crate::model::{ApiKey, App, AppId, DataKeyId, Grant, GrantFilter, GrantId, KeyDigest, KeyId, ManagedSecret, Operator, SecretId};
 
 /// What every method of [`Store`] returns.
 ///
@@ -123,6 +123,15 @@ pub trait Store: Send + Sync + std::fmt::Debug + 'static {
     /// The grants of an app that the filter lets through, oldest first.
     fn grants(&self, app: AppId, filter: GrantFilter, page: Page<GrantId>) -> StoreFuture<'_, Vec<Grant>>;
 
+    /// What is stored about master and root keys.
+    fn stored_keys(&self) -> StoreFuture<'_, StoredKeys>;
+
+    /// How many data keys there are, and how many of them another version of the master key than `current` wraps.
+    fn count_data_keys(&self, current: u32) -> StoreFuture<'_, DataKeyCount>;
+
+    /// Some data keys that another version of the master key than `current` wraps, in no order: at most `limit`.
+    fn outdated_data_keys(&self, current: u32, limit: NonZeroU32) -> StoreFuture<'_, Vec<(DataKeyId, Wrapped)>>;
+
     /// The heads of all chains, with the MAC that each head was stored under.
     fn audit_heads(&self) -> StoreFuture<'_, Vec<StoredHead>>;
 
@@ -181,6 +190,15 @@ impl<I> Page<I> {
     pub const fn first(limit: NonZeroU32) -> Self {
         Self { after: None, limit }
     }
+}
+
+/// A count of data keys.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DataKeyCount {
+    /// All of them.
+    pub all: u64,
+    /// Those that wait for being wrapped anew.
+    pub outdated: u64,
 }
 
 /// A chain's head as the store keeps it.

@@ -57,7 +57,8 @@ pub async fn commit(vault: &Vault, row: AuditEntry, effects: Vec<Effect>) -> Res
     }
 }
 
-fn refusal(declined: Declined) -> Refusal {
+/// What the operator is told when the store declines.
+pub fn refusal(declined: Declined) -> Refusal {
     let status = match declined {
         Declined::NotFound(_) => StatusCode::NOT_FOUND,
         Declined::SecretDeleted => StatusCode::GONE,

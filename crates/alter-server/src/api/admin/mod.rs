@@ -9,6 +9,7 @@ mod audit;
 mod change;
 mod grants;
 mod keys;
+mod master_key;
 mod operators;
 mod read;
 mod secrets;
@@ -37,6 +38,8 @@ pub fn router(vault: Arc<Vault>) -> Router<Arc<Vault>> {
         .route("/whoami", get(operators::whoami))
         .route("/operators", get(operators::list).post(operators::create))
         .route("/operators/{operator}/revoke", post(operators::revoke))
+        .route("/master-key", get(master_key::show))
+        .route("/master-key/rotation", post(master_key::rotate))
         .route("/apps", get(apps::list).post(apps::create))
         .route("/apps/{app}", get(apps::show))
         .nest("/apps/{app}/keys", keys)

@@ -3,6 +3,7 @@
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::columns::{is_dangling, is_duplicate, maybe_bytes, to_json};
+use super::master_keys;
 use super::rows::{KEY_KINDS, principal_columns};
 use super::uses::UseCache;
 use crate::clock::Timestamp;
@@ -57,6 +58,9 @@ pub(super) fn apply(connection: &Connection, uses: &mut UseCache, now: Timestamp
         Effect::CreateSecret { secret, sealed } => create_secret(connection, secret, sealed),
         Effect::UpdateSecret { secret, sealed } => update_secret(connection, secret, sealed.as_ref()),
         Effect::DeleteSecret { app, secret } => delete_secret(connection, now, *app, *secret),
+        Effect::AddMasterKey { version, check } => master_keys::add(connection, now, *version, *check),
+        Effect::Rewrap(rewraps) => master_keys::rewrap(connection, rewraps),
+        Effect::KeepMasterKey { version } => master_keys::keep(connection, *version),
         Effect::CreateGrant(grant) => create_grant(connection, grant),
         Effect::RevokeGrant { app, grant } => revoke_grant(connection, now, *app, *grant),
     }
@@ -169,13 +173,18 @@ fn set_key_status(connection: &Connection, app: AppId, key: KeyId, status: KeySt
     Ok(())
 }
 
-fn store_sealed(connection: &Connection, sealed: &SealedSecret) -> rusqlite::Result<()> {
+fn store_sealed(connection: &Connection, sealed: &SealedSecret) -> Applied {
     let data_key = sealed.data_key.0.into_bytes();
-    connection.prepare_cached("INSERT INTO data_keys (id, master_version, wrapped) VALUES (?1, ?2, ?3)")?.execute(params![
+    let inserted = connection.prepare_cached("INSERT INTO data_keys (id, master_version, wrapped) VALUES (?1, ?2, ?3)")?.execute(params![
         data_key,
         sealed.wrapped.master_version,
         sealed.wrapped.bytes
-    ])?;
+    ]);
+    match inserted {
+        // A rotation has ended between sealing and storing: the key that could open this is about to be destroyed.
+        Err(error) if is_dangling(&error) => return Err(Declined::MasterKeyChanged.into()),
+        inserted => inserted?,
+    };
     let mut insert = connection.prepare_cached("INSERT INTO sealed_fields (data_key, field, sealed) VALUES (?1, ?2, ?3)")?;
     for (field, bytes) in &sealed.fields {
         insert.execute(params![data_key, field, bytes])?;

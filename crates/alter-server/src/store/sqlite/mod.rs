@@ -6,6 +6,7 @@
 mod columns;
 mod effects;
 mod lock;
+mod master_keys;
 mod nonces;
 mod open;
 mod options;
@@ -31,11 +32,11 @@ pub use options::{Access, Limits, SqliteOptions};
 
 use self::reader::Readers;
 use self::writer::{Job, Message, Writer};
-use super::{Commit, CommitError, Credential, Lookup, OpenError, Page, Receipt, Store, StoreError, StoreFuture, StoredHead};
+use super::{Commit, CommitError, Credential, DataKeyCount, Lookup, OpenError, Page, Receipt, Store, StoreError, StoreFuture, StoredHead};
 use crate::audit::{AuditKey, AuditRow, ChainId};
 use crate::clock::Clock;
-use crate::crypto::{KeyOrigin, VaultKeys};
-use crate::model::{ApiKey, App, AppId, Grant, GrantFilter, GrantId, KeyDigest, KeyId, ManagedSecret, Operator, SecretId};
+use crate::crypto::{KeyHome, KeyOrigin, StoredKeys, VaultKeys, Wrapped};
+use crate::model::{ApiKey, App, AppId, DataKeyId, Grant, GrantFilter, GrantId, KeyDigest, KeyId, ManagedSecret, Operator, SecretId};
 
 /// A vault that was opened: its store, and the keys to use it with.
 #[derive(Debug)]
@@ -48,6 +49,8 @@ pub struct Opened {
     pub audit: AuditKey,
     /// Where the master key came from.
     pub key_origin: KeyOrigin,
+    /// Where a new master key goes.
+    pub key_home: KeyHome,
     /// Whether the vault was made just now.
     pub created: bool,
 }
@@ -111,6 +114,7 @@ impl SqliteStore {
             store: Arc::new(store),
             keys: ready.unlocked.keys,
             audit: ready.unlocked.audit,
+            key_home: ready.masters.home(),
             key_origin: ready.masters.origin,
             created: ready.created,
         })
@@ -257,6 +261,18 @@ impl Store for SqliteStore {
 
     fn grants(&self, app: AppId, filter: GrantFilter, page: Page<GrantId>) -> StoreFuture<'_, Vec<Grant>> {
         self.readers.run(move |connection| rows::grants(connection, app, &filter, page))
+    }
+
+    fn stored_keys(&self) -> StoreFuture<'_, StoredKeys> {
+        self.readers.run(master_keys::stored_keys)
+    }
+
+    fn count_data_keys(&self, current: u32) -> StoreFuture<'_, DataKeyCount> {
+        self.readers.run(move |connection| master_keys::count_data_keys(connection, current))
+    }
+
+    fn outdated_data_keys(&self, current: u32, limit: NonZeroU32) -> StoreFuture<'_, Vec<(DataKeyId, Wrapped)>> {
+        self.readers.run(move |connection| master_keys::outdated_data_keys(connection, current, limit.get()))
     }
 
     fn audit_heads(&self) -> StoreFuture<'_, Vec<StoredHead>> {

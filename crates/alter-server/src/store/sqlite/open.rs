@@ -6,14 +6,14 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, OpenFlags, params};
+use rusqlite::{Connection, OpenFlags};
 
 use super::columns::store_error;
 use super::lock::FolderLock;
+use super::master_keys::{store_keys, stored_keys};
 use super::options::{Access, SqliteOptions};
 use super::schema::{self, Found};
-use crate::clock::Timestamp;
-use crate::crypto::{KeyCheck, MasterKeys, RootKey, StoredKeys, Unlocked, Wrapped, unlock};
+use crate::crypto::{MasterKeys, Unlocked, unlock};
 use crate::store::{OpenError, StoreError};
 
 /// Name of the database in the data folder.
@@ -103,9 +103,9 @@ fn prepare(connection: &mut Connection, path: &Path, options: &SqliteOptions, ma
         if version < schema::NEWEST {
             return Err(OpenError::Older { path: path.to_owned(), found: version, known: schema::NEWEST });
         }
-        let unlocked = unlock(masters, &stored_keys(connection).map_err(read_failed)?)?;
-        // A key that the vault has not taken into use yet cannot be the key of anything in it.
-        return if unlocked.to_store.is_some() { Err(crate::crypto::KeyError::Wrong.into()) } else { Ok(unlocked) };
+        let stored = stored_keys(connection).map_err(read_failed)?;
+        // Only a start that may write gives keys to a vault that has none.
+        return if stored.masters.is_empty() { Err(crate::crypto::KeyError::Wrong.into()) } else { Ok(unlock(masters, &stored)?) };
     }
     configure_writer(connection, options).map_err(read_failed)?;
     let now = options.clock.now();
@@ -148,45 +148,6 @@ fn check_small(connection: &Connection, path: &Path) -> Result<(), OpenError> {
     }
     let verdict: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0)).map_err(|error| open_error(path, &error))?;
     if verdict == "ok" { Ok(()) } else { Err(OpenError::Corrupt { path: path.to_owned(), reason: verdict }) }
-}
-
-fn stored_keys(connection: &Connection) -> rusqlite::Result<StoredKeys> {
-    let masters = connection
-        .prepare("SELECT version, fingerprint FROM master_keys")?
-        .query_map([], |row| Ok((row.get(0)?, KeyCheck(row.get(1)?))))?
-        .collect::<rusqlite::Result<_>>()?;
-    let root = |name: RootKey| {
-        let select = "SELECT master_version, wrapped FROM root_keys WHERE name = ?1";
-        let found = connection.query_row(select, [name.as_str()], |row| Ok(Wrapped { master_version: row.get(0)?, bytes: row.get(1)? }));
-        match found {
-            Ok(wrapped) => Ok(Some((name, wrapped))),
-            Err(rusqlite::Error::QueryReturnedNoRows) => Ok(None),
-            Err(error) => Err(error),
-        }
-    };
-    let roots = RootKey::ALL.into_iter().filter_map(|name| root(name).transpose()).collect::<rusqlite::Result<_>>()?;
-    let versions_in_use = connection
-        .prepare("SELECT version FROM master_keys m WHERE EXISTS (SELECT 1 FROM data_keys WHERE master_version = m.version)")?
-        .query_map([], |row| row.get(0))?
-        .collect::<rusqlite::Result<_>>()?;
-    Ok(StoredKeys { masters, roots, versions_in_use })
-}
-
-fn store_keys(connection: &mut Connection, keys: &StoredKeys, now: Timestamp) -> rusqlite::Result<()> {
-    let transaction = connection.transaction()?;
-    for (version, check) in &keys.masters {
-        transaction.execute(
-            "INSERT INTO master_keys (version, fingerprint, created_at) VALUES (?1, ?2, ?3)",
-            params![version, check.0, now.as_millis()],
-        )?;
-    }
-    for (name, wrapped) in &keys.roots {
-        transaction.execute(
-            "INSERT INTO root_keys (name, master_version, wrapped) VALUES (?1, ?2, ?3)",
-            params![name.as_str(), wrapped.master_version, wrapped.bytes],
-        )?;
-    }
-    transaction.commit()
 }
 
 fn open_error(path: &Path, error: &rusqlite::Error) -> OpenError {
