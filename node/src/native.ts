@@ -2,7 +2,6 @@
 
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { platformName } from "./platform.js";
 
 /** An operation that ended. */
 export interface Outcome {
@@ -74,12 +73,23 @@ function load(): Addon {
   if (Number.parseInt(version, 10) < OLDEST_NODE) {
     throw new Error(`@alter-ai/alter-sdk needs Node.js ${OLDEST_NODE} or newer; this is ${version}.`);
   }
-  const name = `alter.${platformName()}.node`;
-  const path = join(__dirname, "..", name);
-  if (!existsSync(path)) {
-    throw new Error(`@alter-ai/alter-sdk has no engine for this machine: ${name} is missing from the package.`);
+  const names = addonNames();
+  const causes: unknown[] = [];
+  for (const path of names.map((name) => join(__dirname, "..", name)).filter((path) => existsSync(path))) {
+    try {
+      return require(path) as Addon;
+    } catch (cause) {
+      causes.push(cause);
+    }
   }
-  return require(path) as Addon;
+  const why = causes.length === 0 ? `${names.join(" or ")} is missing from the package` : causes.join("; ");
+  throw new Error(`@alter-ai/alter-sdk has no engine for this machine: ${why}.`);
+}
+
+/** The addon's file names for this system. Of the two for Linux, the one for another C library does not load. */
+function addonNames(): string[] {
+  const base = `alter.${process.platform}-${process.arch}`;
+  return process.platform === "linux" ? [`${base}-gnu.node`, `${base}-musl.node`] : [`${base}.node`];
 }
 
 /** The addon. One instance serves ESM and CommonJS alike. */

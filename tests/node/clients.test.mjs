@@ -215,6 +215,20 @@ describe("loggers (TS-015)", () => {
     await tokenRequestOf(failing);
   });
 
+  test("lose lines, and say so, rather than memory while the event loop stands still", async () => {
+    const warned = [];
+    const usual = console.warn;
+    console.warn = (message) => warned.push(message);
+    try {
+      // Each says something when it is made; nothing can take it before this thread comes to rest.
+      const clients = Array.from({ length: 1100 }, () => make());
+      await clients[0].close();
+    } finally {
+      console.warn = usual;
+    }
+    assert.deepEqual(warned, ["alter: 100 log lines were dropped: the event loop did not run for a while."]);
+  });
+
   test("must be able to take a warning", () => {
     for (const logger of [{}, "console", { warn: 1 }]) {
       assert.throws(() => make({ logger }), { name: "AlterSDKError", message: /logger must have a method warn/ });
