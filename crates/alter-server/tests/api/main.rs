@@ -5,6 +5,7 @@ mod admission;
 mod audit_trail;
 mod harness;
 mod injections;
+mod master_key;
 mod reports;
 mod token;
 mod transport;

@@ -36,6 +36,7 @@ fn killed_while_writing_nothing_acknowledged_is_lost() {
         acknowledged.extend(run_and_kill("killed_while_writing_nothing_acknowledged_is_lost", folder.path(), longer, least));
         check(folder.path(), &acknowledged);
     }
+    println!("{} writes acknowledged", acknowledged.len());
     assert!(acknowledged.len() > 100, "only {} writes were acknowledged: the test shows too little", acknowledged.len());
 }
 

@@ -1,6 +1,6 @@
 //! The store, on every backend.
 //!
-//! `suite`, `uses`, `nonces` and `faults` are written against the trait and run on whatever backend `harness` opens; `opening` and `files` are
+//! `suite`, `uses`, `nonces` and `faults` are written against the trait and run on whatever backend `harness` opens; `opening`, `files` and `rotation` are
 //! about SQLite's data folder.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should panic where it stands")]
 
@@ -9,5 +9,6 @@ mod files;
 mod harness;
 mod nonces;
 mod opening;
+mod rotation;
 mod suite;
 mod uses;
