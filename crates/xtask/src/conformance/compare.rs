@@ -62,7 +62,9 @@ fn outcome(expect: &Expectation, observed: &Observed) -> Vec<String> {
     if (observed.status, &observed.error) != (expect.status, &expect.error) {
         wrong.push(format!("{}, not {}", told(observed.status, observed.error.as_ref()), told(expect.status, expect.error.as_ref())));
         if observed.error.is_some() {
-            wrong.push(format!("{} {}", observed.visible.join(" "), Value::Object(observed.attributes.clone())));
+            // The first of the visible texts is the error's own.
+            let text = observed.visible.first().map(String::as_str).unwrap_or_default();
+            wrong.push(format!("it says {text:?} with {}", Value::Object(observed.attributes.clone())));
         }
         return wrong;
     }
