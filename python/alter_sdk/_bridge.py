@@ -16,6 +16,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from alter_sdk import _engine
+from alter_sdk._telemetry import current_span
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -98,6 +99,7 @@ def _before_fork() -> None:
     # for ever for a thread that it does not have, so they are imported before any fork.
     for name in ("alter_sdk._response", "alter_sdk.models"):
         import_module(name)
+    current_span()
     _engine.before_fork()
 
 

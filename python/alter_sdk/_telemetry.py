@@ -14,7 +14,7 @@ _LARGEST_FLAGS = 0xFF
 
 
 @lru_cache(maxsize=1)
-def _current_span() -> Callable[[], Any] | None:
+def current_span() -> Callable[[], Any] | None:
     """OpenTelemetry's function for the current span. Looked for once: a failing import is slow."""
     try:
         from opentelemetry import trace  # pyright: ignore
@@ -25,11 +25,11 @@ def _current_span() -> Callable[[], Any] | None:
 
 def traceparent() -> str | None:
     """The W3C trace context of the current span, or `None`. A tracer that misbehaves breaks no call."""
-    current_span = _current_span()
-    if current_span is None:
+    span = current_span()
+    if span is None:
         return None
     try:
-        context = current_span().get_span_context()
+        context = span().get_span_context()
         trace_id, span_id, flags = context.trace_id, context.span_id, context.trace_flags
     except Exception:
         return None

@@ -7,6 +7,7 @@ import pickle
 import subprocess
 import sys
 from datetime import datetime, timedelta, timezone
+from types import ModuleType
 from typing import Any
 
 import pydantic
@@ -154,7 +155,7 @@ def test_the_trace_of_opentelemetry_is_used(monkeypatch: pytest.MonkeyPatch) -> 
             return self.context
 
     def current(**context: Any) -> str | None:
-        monkeypatch.setattr(telemetry, "_current_span", lambda: lambda: Span(**context))
+        monkeypatch.setattr(telemetry, "current_span", lambda: lambda: Span(**context))
         return telemetry.traceparent()
 
     assert current(trace_id=0xAB, span_id=0xCD, trace_flags=1) == f"00-{0xAB:032x}-{0xCD:016x}-01"
@@ -163,3 +164,13 @@ def test_the_trace_of_opentelemetry_is_used(monkeypatch: pytest.MonkeyPatch) -> 
     assert current(trace_id=1 << 128, span_id=1, trace_flags=1) is None
     assert current(trace_id="1", span_id=1, trace_flags=1) is None
     assert current() is None
+
+
+def test_opentelemetry_is_found_by_its_own_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    telemetry = importlib.import_module("alter_sdk._telemetry")
+    module, trace = ModuleType("opentelemetry"), ModuleType("opentelemetry.trace")
+    monkeypatch.setattr(trace, "get_current_span", object(), raising=False)
+    monkeypatch.setattr(module, "trace", trace, raising=False)
+    monkeypatch.setitem(sys.modules, "opentelemetry", module)
+    monkeypatch.setitem(sys.modules, "opentelemetry.trace", trace)
+    assert telemetry.current_span.__wrapped__() is trace.get_current_span
