@@ -5,6 +5,7 @@ mod first_steps;
 mod help;
 mod keys;
 mod request;
+mod rotation;
 mod running;
 mod secrets;
 mod serve;
