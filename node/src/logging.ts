@@ -14,9 +14,9 @@ export interface AlterLogger {
 /** The console takes warnings; what is for whoever debugs the program is not for everybody's terminal. */
 const usual: AlterLogger = { warn: (message) => console.warn(`alter: ${message}`) };
 
-/** The loggers of this thread's clients, for as long as the clients are there. */
-const loggers = new Map<number, AlterLogger>();
-const gone = new FinalizationRegistry<number>((number) => loggers.delete(number));
+/** This thread's clients, for as long as they are there: a logger may hold its client, so neither is held from here. */
+const clients = new Map<number, WeakRef<{ readonly logger: AlterLogger }>>();
+const gone = new FinalizationRegistry<number>((number) => clients.delete(number));
 let last = 0;
 
 /** The logger to use for the option, refusing what cannot take a warning. */
@@ -30,21 +30,21 @@ export function checkLogger(logger: unknown): AlterLogger {
   return logger as AlterLogger;
 }
 
-/** A number under which a logger is known; it is forgotten when `owner` is gone. */
-export function register(logger: AlterLogger): number {
+/** A number for a new client. */
+export function nextNumber(): number {
   last += 1;
-  loggers.set(last, logger);
   return last;
 }
 
-/** Forgets a logger's number once nobody holds `owner` any more. */
-export function forgetWith(owner: object, number: number): void {
-  gone.register(owner, number);
+/** Gives the lines of a client to its logger, until nobody holds the client any more. */
+export function register(client: { readonly logger: AlterLogger }, number: number): void {
+  clients.set(number, new WeakRef(client));
+  gone.register(client, number);
 }
 
 /** Writes a line with its client's logger; that of a client which is gone, with the usual one. */
 export function writeLine({ client, level, message }: Line): void {
-  const logger = loggers.get(client) ?? usual;
+  const logger = clients.get(client)?.deref()?.logger ?? usual;
   try {
     logger[level]?.(message);
   } catch {

@@ -4,7 +4,7 @@ import { options as readOptions, text } from "./arguments.js";
 import { queue } from "./bridge.js";
 import { AlterSDKError, AlterValueError } from "./errors.js";
 import { restore } from "./failure.js";
-import { type AlterLogger, checkLogger, forgetWith, register } from "./logging.js";
+import { type AlterLogger, checkLogger, nextNumber, register } from "./logging.js";
 import { type EngineClient, native } from "./native.js";
 
 /** Returns the signed-in user's JWT. Asked for every call that brings no `userToken`. */
@@ -36,7 +36,7 @@ export class Session {
     readonly parent: Session | null = null,
   ) {
     if (parent === null) {
-      forgetWith(this, number);
+      register(this, number);
     }
   }
 
@@ -48,7 +48,7 @@ export class Session {
       throw new AlterSDKError("userTokenGetter must be a function that returns the signed-in user's JWT.");
     }
     const logger = checkLogger(options.logger);
-    const number = register(logger);
+    const number = nextNumber();
     const rest = JSON.stringify({
       timeout: milliseconds(options.timeout),
       caller: text(options.caller),
@@ -65,7 +65,7 @@ export class Session {
     if (id === undefined || "w" in id) {
       throw new AlterValueError("agentId must be text: the id that the agent was created with.");
     }
-    const number = register(this.logger);
+    const number = nextNumber();
     return new Session(accepted(this.engine.agent(queue, number, id.v)), this.logger, null, number);
   }
 
