@@ -203,6 +203,20 @@ async fn redirects_are_answers() {
 }
 
 #[tokio::test]
+async fn an_unjudged_call_hands_on_a_refusal_of_the_provider_and_still_reports_it() {
+    let script = Script::default();
+    script.vault(200, &[], &token()).provider(Ok(answer(403, &[], "<Error/>")));
+    script.vault(410, &[], &json!({ "error": "grant_deleted" }));
+    let client = script.client(ClientKind::App);
+    let response = client.prepare(get(URL)).unwrap().send_unjudged().await.unwrap();
+    assert_eq!((response.status, response.text().as_str()), (403, "<Error/>"));
+    let error = client.prepare(get(URL)).unwrap().send_unjudged().await.unwrap_err();
+    assert_eq!(error.kind(), Kind::GrantDeleted, "what the vault refuses is an error all the same");
+    client.close().await;
+    assert_eq!(script.bodies(AUDIT)[0]["response_status"], 403);
+}
+
+#[tokio::test]
 async fn transport_faults_become_errors_and_are_reported() {
     for (fault, kind, recorded) in [
         (TransportError::Timeout, Kind::Timeout, "<transport error: timeout after 0ms>"),

@@ -9,7 +9,7 @@ use crate::token::RetryInfo;
 /// The provider's answer. No part of it holds the credential.
 #[derive(Clone, Debug)]
 pub struct Response {
-    /// Status code, below 400.
+    /// Status code: below 400, unless the call was sent unjudged.
     pub status: u16,
     /// The status line's own words, where the protocol has them.
     pub reason_phrase: Option<String>,
