@@ -43,7 +43,7 @@ impl Progress {
                 bar.set_position(done);
             }
             Form::Lines { begun, first, tenths } => {
-                let reached = if all == 0 { 0 } else { done * 10 / all };
+                let reached = (done * 10).checked_div(all).unwrap_or(0);
                 if reached > *tenths {
                     *tenths = reached;
                     notice(tenth_line(self.what, done, all, done.saturating_sub(*first), begun.elapsed()));
