@@ -132,6 +132,8 @@ describe("nothing shows", () => {
       ["/sdk/token", { access_token: `${SECRET}\n`, grant_id: GRANT }, {}],
       ["/sdk/token", { access_token: SECRET, grant_id: GRANT, injection_header: "Host" }, {}],
       ["/sdk/token", { access_token: SECRET, grant_id: "another" }, {}],
+      ["/sdk/token", { access_token: SECRET, grant_id: GRANT }, { status: 500 }],
+      ["/sdk/token", { error: "grant_revoked", additional_credentials: { secret_key: SECRET } }, { status: 400 }],
     ];
     const logger = recorder();
     for (const [prefix, body, options] of answers) {

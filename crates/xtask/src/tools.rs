@@ -166,7 +166,7 @@ pub const PREREQUISITES: [Prerequisite; 4] = [
     Prerequisite { program: "rustfmt", purpose: "the Rust checks", advice: "rustup component add rustfmt" },
     Prerequisite {
         program: "node",
-        purpose: "checking Python types with pyright",
+        purpose: "the TypeScript package, and checking Python types",
         advice: "on Debian and Ubuntu: apt-get install nodejs npm",
     },
 ];

@@ -136,7 +136,11 @@ pub(crate) fn bounded(text: &str) -> String {
 }
 
 /// Sets details and the attributes that the kind takes from the body.
-fn fill(error: Error, body: Map<String, Value>, answer: &BackendAnswer<'_>, is_json: bool) -> Error {
+fn fill(error: Error, mut body: Map<String, Value>, answer: &BackendAnswer<'_>, is_json: bool) -> Error {
+    // A vault that fails half-way may have written the token answer already. What a caller can look at never holds it.
+    for name in ["access_token", "additional_credentials"] {
+        body.remove(name);
+    }
     let kind = error.kind();
     let string = |name: &str| text(&body, name).map_or(Value::Null, Value::from);
     let flag = |name: &str| Value::Bool(body.get(name) == Some(&Value::Bool(true)));
