@@ -4,6 +4,7 @@ mod audit;
 mod first_steps;
 mod help;
 mod keys;
+mod killing;
 mod request;
 mod rotation;
 mod running;
