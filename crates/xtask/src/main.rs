@@ -58,6 +58,9 @@ enum Task {
         /// Make a few calls with each program of the development build: do they work?
         #[arg(long)]
         smoke: bool,
+        /// Rounds over all programs. More take longer and make the medians steadier.
+        #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u8).range(1..), conflicts_with = "smoke")]
+        rounds: u8,
     },
     /// Write the generated files again.
     Codegen {
@@ -104,7 +107,7 @@ fn main() -> ExitCode {
         Task::Demo => demo::run(&project, &mut report),
         Task::Test { only } => checks::run(&project, &mut report, &only),
         Task::Conformance { client, only } => conformance::run(&project, &mut report, &ClientChoice::clients(&client), &only),
-        Task::Bench { publish, smoke } => bench::run(&project, &mut report, bench::Mode::chosen(publish, smoke)),
+        Task::Bench { publish, smoke, rounds } => bench::run(&project, &mut report, bench::Mode::chosen(publish, smoke), rounds.into()),
         Task::Codegen { check } => codegen::run(&project, &mut report, check),
     }
     report.finish()

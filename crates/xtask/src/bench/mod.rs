@@ -34,21 +34,27 @@ struct Plan {
     vault: vault::Plan,
 }
 
-/// Enough for figures that hold.
-const FULL: Plan = Plan {
-    profile: Profile::Release,
-    calls: calls::Plan { rounds: 5, callers: &[1, 16, 64], calls: 6400 },
-    startups: 15,
-    vault: vault::Plan { grants: &[1_000, 100_000], callers: 16, calls: 20_000, rounds: 5 },
-};
+impl Plan {
+    /// Enough for figures that hold.
+    fn full(rounds: usize) -> Self {
+        Self {
+            profile: Profile::Release,
+            calls: calls::Plan { rounds, callers: &[1, 16, 64], calls: 3200 },
+            startups: 3 * rounds,
+            vault: vault::Plan { grants: &[1_000, 100_000], callers: 16, calls: 20_000, rounds },
+        }
+    }
 
-/// Enough to see that every program works.
-const SMOKE: Plan = Plan {
-    profile: Profile::Development,
-    calls: calls::Plan { rounds: 1, callers: &[1, 16], calls: 160 },
-    startups: 1,
-    vault: vault::Plan { grants: &[10, 20], callers: 16, calls: 100, rounds: 1 },
-};
+    /// Enough to see that every program works.
+    fn smoke() -> Self {
+        Self {
+            profile: Profile::Development,
+            calls: calls::Plan { rounds: 1, callers: &[1, 16], calls: 160 },
+            startups: 1,
+            vault: vault::Plan { grants: &[10, 20], callers: 16, calls: 100, rounds: 1 },
+        }
+    }
+}
 
 /// What to do besides measuring.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,9 +78,9 @@ impl Mode {
     }
 }
 
-/// Runs the bench.
-pub fn run(project: &Project, report: &mut Report, mode: Mode) {
-    let plan = if mode == Mode::Smoke { SMOKE } else { FULL };
+/// Runs the bench with so many rounds; a smoke run has one.
+pub fn run(project: &Project, report: &mut Report, mode: Mode, rounds: usize) {
+    let plan = if mode == Mode::Smoke { Plan::smoke() } else { Plan::full(rounds) };
     if mode != Mode::Smoke {
         report.heading("Getting ready (the release build takes some minutes the first time)");
     }

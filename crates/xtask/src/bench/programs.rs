@@ -86,6 +86,7 @@ impl Program {
     pub fn patience(self) -> usize {
         match self {
             Self::Httpx | Self::Reference | Self::ReferenceWithSniffio => 10,
+            Self::Fetch => 4,
             _ => 1,
         }
     }

@@ -32,8 +32,9 @@ pub fn node(project: &Project, addon: &Path, folder: &Path) -> Result<(), Failur
     fs::copy(project.path("node/package.json"), package.join("package.json"))?;
     let compiler = tools::node_modules(project)?.join("tsc");
     Run::new(compiler).arg("-p").arg(project.path("node")).arg("--outDir").arg(package.join("dist")).success()?;
-    let platform = Run::new("node").args(["-p", "require('./dist/platform.js').platformName()"]).within(&package).success()?;
-    fs::copy(addon, package.join(format!("alter.{}.node", platform.trim())))?;
+    // The package tries this name first on Linux, which the bench needs, and loads whatever C library the addon was made for.
+    let architecture = Run::new("node").args(["-p", "process.arch"]).success()?;
+    fs::copy(addon, package.join(format!("alter.linux-{}-gnu.node", architecture.trim())))?;
     Ok(())
 }
 

@@ -63,7 +63,7 @@ pub fn run(project: &Project, report: &mut Report, only: &[Group]) {
             Group::Conformance => conformance::all(project, report),
             Group::Docs => docs::run(project, report),
             Group::Demo => demo::run(project, report),
-            Group::Bench => bench::run(project, report, bench::Mode::Smoke),
+            Group::Bench => bench::run(project, report, bench::Mode::Smoke, 1),
         }
     }
 }
