@@ -56,6 +56,8 @@ async fn a_call_injects_the_credential_and_reports_without_it() {
     let provider = &script.requests(Leg::Provider)[0];
     assert_eq!(provider.headers().get_all("authorization").iter().collect::<Vec<_>>(), ["Bearer SECRET"]);
     assert!(provider.headers()["authorization"].is_sensitive());
+    let warnings: Vec<_> = script.events().into_iter().filter(|event| event.level == Level::Warning).map(|event| event.message).collect();
+    assert_eq!(warnings, ["The header authorization of a call was replaced by the credential's own. Leave it out."]);
     assert_eq!(provider.body(), r#"{"a":"é","n":1.0}"#.as_bytes());
     assert!(provider.headers().keys().all(|name| !name.as_str().starts_with("x-alter") && name != "x-api-key"));
 

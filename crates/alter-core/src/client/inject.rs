@@ -22,6 +22,8 @@ pub(super) struct Injected {
     pub(super) sent: SentRequest,
     /// The headers for the audit report: the caller's own and the user agent, less every injected name.
     pub(super) recorded_headers: Vec<(String, String)>,
+    /// Headers of the caller's that gave way to the credential, as the caller wrote them.
+    pub(super) overwritten: Vec<String>,
 }
 
 /// # Errors
@@ -143,7 +145,7 @@ impl Builder {
         let uri = url.to_uri()?;
         let injected = std::mem::take(&mut self.injected);
         let is_injected = |name: &str| injected.iter().any(|other| name.eq_ignore_ascii_case(other.as_str()));
-        self.shown.retain(|(name, _)| !is_injected(name));
+        let overwritten = self.shown.extract_if(.., |(name, _)| is_injected(name)).map(|(name, _)| name).collect();
         if !self.headers.contains_key(USER_AGENT) {
             let text = self.user_agent.to_str().unwrap_or_default().to_owned();
             self.shown.push(("User-Agent".to_owned(), text));
@@ -160,7 +162,7 @@ impl Builder {
         *request.method_mut() = call.method.clone();
         *request.uri_mut() = uri;
         *request.headers_mut() = self.headers;
-        Ok(Injected { request, sent, recorded_headers })
+        Ok(Injected { request, sent, recorded_headers, overwritten })
     }
 }
 

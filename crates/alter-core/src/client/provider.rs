@@ -12,7 +12,7 @@ use super::response::Response;
 use super::{Client, ClientKind, lock};
 use crate::challenge;
 use crate::error::{BackendAnswer, Error, Kind, Result, from_backend};
-use crate::host::{Answer, Host, Leg, TransportError};
+use crate::host::{Answer, Host, Leg, Level, TransportError};
 use crate::json;
 use crate::token::TokenAnswer;
 
@@ -47,11 +47,19 @@ impl<H: Host> PreparedRequest<H> {
         let token = client.fetch_token(&call).await?;
         lock(&client.view.retry_info).clone_from(&token.retry_info);
         let injected = inject(&call, &token, &client.shared.options.user_agent, client.shared.host.now())?;
+        client.warn_of_overwritten(&injected.overwritten);
         client.call_provider(call, token, injected, judgement).await
     }
 }
 
 impl<H: Host> Client<H> {
+    /// A header that the caller gave has not been sent, and neither answer nor error would tell.
+    fn warn_of_overwritten(&self, names: &[String]) {
+        for name in names {
+            self.log(Level::Warning, format!("The header {name} of a call was replaced by the credential's own. Leave it out."));
+        }
+    }
+
     async fn fetch_token(&self, call: &Call) -> Result<TokenAnswer> {
         let answer = self
             .exchange(Exchange {
@@ -94,7 +102,7 @@ impl<H: Host> Client<H> {
     }
 
     async fn call_provider(&self, call: Call, token: TokenAnswer, injected: Injected, judgement: Judgement) -> Result<Response> {
-        let Injected { request, sent, recorded_headers } = injected;
+        let Injected { request, sent, recorded_headers, .. } = injected;
         let started = self.shared.host.now();
         let outcome = self.shared.host.send(Leg::Provider, request).await;
         let elapsed = (self.shared.host.now() - started).try_into().unwrap_or(Duration::ZERO);
