@@ -58,6 +58,7 @@ class Scripted:
         self._all: list[Seen] = []
         self._closed_while_held = 0
         self._connections = 0
+        self._open = 0
         self._held: list[asyncio.Event] = []
         self._loop = asyncio.new_event_loop()
         ready = threading.Event()
@@ -122,6 +123,12 @@ class Scripted:
             enough = self._changed.wait_for(lambda: self._closed_while_held >= count, WAIT)
         assert enough, f"only {self._closed_while_held} of {count} held connections were closed"
 
+    def wait_until_all_closed(self) -> None:
+        """Waits until the clients have closed every connection."""
+        with self._changed:
+            closed = self._changed.wait_for(lambda: self._open == 0, WAIT)
+        assert closed, f"{self._open} connections are still open"
+
     @property
     def connections(self) -> int:
         with self._changed:
@@ -130,6 +137,7 @@ class Scripted:
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with self._changed:
             self._connections += 1
+            self._open += 1
         with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
             while True:
                 seen = await self._read(reader)
@@ -139,6 +147,9 @@ class Scripted:
                 writer.write(_encode(answer, head=seen.method == "HEAD"))
                 await writer.drain()
         writer.close()
+        with self._changed:
+            self._open -= 1
+            self._changed.notify_all()
 
     async def _read(self, reader: asyncio.StreamReader) -> Seen:
         head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
