@@ -85,6 +85,9 @@ async fn injected_query_parameters_join_the_query_and_are_not_shown() {
     assert_eq!(response.request.url, format!("{URL}?a=1&pin=mine"));
 }
 
+/// Corrects one mistake.
+type Mend = Box<dyn Fn(&mut RequestArgs)>;
+
 #[test]
 fn mistakes_are_told_in_the_contract_s_order() {
     // Each set of arguments has every later mistake as well.
@@ -101,7 +104,7 @@ fn mistakes_are_told_in_the_contract_s_order() {
         method: text_arg("GET"),
         ..RequestArgs::default()
     };
-    let mut steps: Vec<(&str, Box<dyn Fn(&mut RequestArgs)>)> = vec![
+    let steps: Vec<(&str, Mend)> = vec![
         ("user_token", Box::new(|args| args.user_token = Arg::Absent)),
         ("app_user_id", Box::new(|args| args.app_user_id = Arg::Absent)),
         ("label", Box::new(|args| args.label = Arg::Absent)),
@@ -115,7 +118,7 @@ fn mistakes_are_told_in_the_contract_s_order() {
         ("context", Box::new(|args| args.context = Arg::Absent)),
         ("extra_headers", Box::new(|args| args.extra_headers = Arg::Absent)),
     ];
-    for (field, mend) in steps.drain(..) {
+    for (field, mend) in steps {
         let error = refused(args.clone());
         assert!(error.message().contains(field), "expected {field}: {error}");
         mend(&mut args);
