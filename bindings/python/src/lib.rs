@@ -29,6 +29,12 @@ fn is_valid_key(key: &Bound<'_, PyAny>) -> bool {
     matches!(arguments::text(key), Arg::Value(text) if key::is_valid_key(&text))
 }
 
+/// Whether a header may hold a secret, so that it stands in no record.
+#[pyfunction]
+fn is_sensitive_header(name: &str) -> bool {
+    alter_core::client::is_sensitive_header(name)
+}
+
 /// Ends the engine: called once, by `atexit`, before the interpreter goes away. Reports under way are waited for, calls under way
 /// are dropped, and the engine's threads are joined.
 #[pyfunction]
@@ -78,6 +84,7 @@ fn _engine(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<client::PreparedRequest>()?;
     module.add_class::<response::RawResponse>()?;
     module.add_function(wrap_pyfunction!(is_valid_key, module)?)?;
+    module.add_function(wrap_pyfunction!(is_sensitive_header, module)?)?;
     module.add_function(wrap_pyfunction!(shutdown, module)?)?;
     module.add_function(wrap_pyfunction!(before_fork, module)?)?;
     module.add_function(wrap_pyfunction!(after_fork_in_parent, module)?)?;

@@ -8,18 +8,7 @@ from uuid import UUID  # noqa: TC003 (pydantic reads it when the class is made)
 
 from pydantic import BaseModel, Field
 
-_SECRET_HEADERS = frozenset(
-    {
-        "authorization",
-        "cookie",
-        "set-cookie",
-        "x-api-key",
-        "x-auth-token",
-        "x-amz-date",
-        "x-amz-content-sha256",
-        "x-amz-security-token",
-    }
-)
+from alter_sdk import _engine
 
 
 class APICallAuditLog(BaseModel):
@@ -48,5 +37,5 @@ class APICallAuditLog(BaseModel):
             headers = row[name]
             if isinstance(headers, dict):
                 headers = cast("dict[str, str]", headers)
-                row[name] = {key: value for key, value in headers.items() if key.lower() not in _SECRET_HEADERS}
+                row[name] = {key: value for key, value in headers.items() if not _engine.is_sensitive_header(key)}
         return row

@@ -22,7 +22,7 @@ pub use background::MOST_PENDING;
 pub use constraints::{Constraints, LONGEST_RULE, RuleArgs};
 pub use options::{CallerType, ClientKind, ClientOptions, LONGEST_CALLER};
 pub use prepare::{PreparedRequest, user_token_getter_failed};
-pub use report::{LARGEST_RECORDED_BODY, LARGEST_RECORDED_JSON};
+pub use report::{LARGEST_RECORDED_BODY, LARGEST_RECORDED_JSON, is_sensitive_header};
 pub use response::{Response, SentRequest};
 
 use crate::error::{Error, Result};

@@ -171,7 +171,7 @@ fn audit_body(call: &Call, report: &AuditReport<'_>) -> String {
     members.optional_text("token_generation", report.token.token_generation.as_deref());
     members.text("method", call.method.as_str());
     members.text("url", &call.reported_url);
-    let shown = report.request_headers.iter().filter(|(name, _)| !is_sensitive(name));
+    let shown = report.request_headers.iter().filter(|(name, _)| !is_sensitive_header(name));
     members.map("request_headers", shown);
     members.json("request_body", &request_body(&call.payload));
     match report.outcome {
@@ -199,12 +199,13 @@ fn audit_body(call: &Call, report: &AuditReport<'_>) -> String {
     json::ascii(members.finish())
 }
 
-fn is_sensitive(name: &str) -> bool {
+/// Whether a header may hold a secret of anybody's, so that it stands in no record. Case does not matter.
+pub fn is_sensitive_header(name: &str) -> bool {
     SENSITIVE_HEADERS.iter().any(|sensitive| name.eq_ignore_ascii_case(sensitive))
 }
 
 fn response_headers(answer: &Answer) -> Vec<(String, String)> {
-    let names = answer.headers.keys().map(http::HeaderName::as_str).filter(|name| !is_sensitive(name));
+    let names = answer.headers.keys().map(http::HeaderName::as_str).filter(|name| !is_sensitive_header(name));
     names.filter_map(|name| Some((name.to_owned(), answer.joined_header(name)?))).collect()
 }
 
