@@ -9,10 +9,8 @@ use super::response::SentRequest;
 use crate::error::{Error, Kind, Result};
 use crate::secret::Secret;
 use crate::sigv4;
-use crate::token::{InjectionRule, InjectionTarget, TokenAnswer, ValueSource};
+use crate::token::{AWS_SIGV4_FORMAT, InjectionRule, InjectionTarget, TokenAnswer, ValueSource};
 use crate::url::{ProviderUrl, query};
-
-const AWS_SIGV4_FORMAT: &str = "AWS4-HMAC-SHA256";
 
 /// The request to send, and its harmless double.
 pub(super) struct Injected {

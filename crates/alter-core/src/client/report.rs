@@ -248,11 +248,7 @@ fn refusal(answer: &Answer) -> String {
     });
     match said {
         None => format!("status {}", answer.status),
-        Some(said) => {
-            let clean: String = said.chars().take(LONGEST_REFUSAL_SHOWN).map(|c| if c.is_control() { ' ' } else { c }).collect();
-            let more = if said.chars().nth(LONGEST_REFUSAL_SHOWN).is_some() { "…" } else { "" };
-            format!("status {}, {clean}{more}", answer.status)
-        }
+        Some(said) => format!("status {}, {}", answer.status, crate::error::cut(said, LONGEST_REFUSAL_SHOWN)),
     }
 }
 

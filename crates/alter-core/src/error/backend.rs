@@ -127,9 +127,14 @@ fn message(kind: Kind, body: &Map<String, Value>, status: u16) -> String {
 /// Text of a server as it may stand in a message of ours: bounded, without control characters.
 pub(crate) fn bounded(text: &str) -> String {
     const LONGEST: usize = 2000;
+    cut(text, LONGEST)
+}
+
+/// At most `longest` characters of a text, each control character a space, with an ellipsis where something is left out.
+pub(crate) fn cut(text: &str, longest: usize) -> String {
     let clean = |c: char| if c.is_control() { ' ' } else { c };
-    let mut out: String = text.chars().take(LONGEST).map(clean).collect();
-    if text.chars().nth(LONGEST).is_some() {
+    let mut out: String = text.chars().take(longest).map(clean).collect();
+    if text.chars().nth(longest).is_some() {
         out.push('…');
     }
     out

@@ -11,8 +11,8 @@ use std::fmt;
 
 use serde_json::{Map, Value};
 
-pub(crate) use backend::bounded;
 pub use backend::{BackendAnswer, from_backend};
+pub(crate) use backend::{bounded, cut};
 pub use taxonomy::Kind;
 
 /// What went wrong. Cheap to move: the contents are boxed.

@@ -8,7 +8,7 @@ mod retry_info;
 use serde_json::{Map, Value};
 
 pub use checks::{
-    FORBIDDEN_HEADERS, InjectionRule, InjectionTarget, ValueSource, check_access_token, check_additional_credentials,
+    AWS_SIGV4_FORMAT, FORBIDDEN_HEADERS, InjectionRule, InjectionTarget, ValueSource, check_access_token, check_additional_credentials,
     check_injection_format, check_injection_header, is_canonical_uuid, is_forbidden_header,
 };
 pub use retry_info::{RetryErrorInfo, RetryInfo};
