@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use alter_core::secret::Secret;
-use alter_core::token::{TokenAnswer, check_access_token};
+use alter_core::token::{AWS_SIGV4_FORMAT, TokenAnswer, check_access_token};
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value, json};
 
@@ -20,7 +20,6 @@ pub const TOKEN_FIELD: &str = "token";
 const QUERY_FIELD: &str = "value";
 const QUERY_HEADER: &str = "X-Credential-In";
 const QUERY_TOKEN: &str = "query";
-const AWS_FORMAT: &str = "AWS4-HMAC-SHA256";
 
 /// Why a description or its values cannot be stored: the field and what is wrong with it. Never a value.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -171,7 +170,7 @@ fn injection(kind: SecretKind, description: Description) -> Result<(SecretInject
     let injection = match kind {
         SecretKind::Bearer => plain("Authorization", "Bearer {token}"),
         SecretKind::Basic => plain("Authorization", "Basic {token}"),
-        SecretKind::Aws => plain("Authorization", AWS_FORMAT),
+        SecretKind::Aws => plain("Authorization", AWS_SIGV4_FORMAT),
         SecretKind::Header => plain(&required(description.header, "header")?, description.format.as_deref().unwrap_or("{token}")),
         SecretKind::Query => SecretInjection {
             additional: vec![InjectionRule {
