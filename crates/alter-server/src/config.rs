@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
+use crate::egress::{EgressOptions, HttpHosts};
 use crate::error::{StartError, StartErrorKind};
 use crate::tls::TlsFiles;
 
@@ -81,6 +82,10 @@ pub struct Config {
     pub tls_cert: Setting<Option<PathBuf>>,
     /// The file with its private key, PEM.
     pub tls_key: Setting<Option<PathBuf>>,
+    /// A file with authorities that outgoing calls trust besides the system's, PEM.
+    pub egress_ca_file: Setting<Option<PathBuf>>,
+    /// Hosts beyond loopback that outgoing calls may reach without TLS.
+    pub egress_http_hosts: Setting<HttpHosts>,
 }
 
 /// `alter.toml`. Unknown names are refused, so that a mistyped setting is not silently without effect.
@@ -92,6 +97,16 @@ struct ConfigFile {
     insecure_bind: Option<bool>,
     tls_cert: Option<PathBuf>,
     tls_key: Option<PathBuf>,
+    #[serde(default)]
+    egress: EgressTable,
+}
+
+/// `[egress]`: calls that the vault makes.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct EgressTable {
+    ca_file: Option<PathBuf>,
+    http_hosts: Option<Vec<String>>,
 }
 
 impl Config {
@@ -115,6 +130,11 @@ impl Config {
             (None, Some(_)) => Err(half(&self.tls_key, "tls_key", "tls_cert", "--tls-cert PATH")),
             (None, None) => Ok(None),
         }
+    }
+
+    /// What the settings say about calls that the vault makes.
+    pub fn egress(&self) -> EgressOptions {
+        EgressOptions { ca_file: self.egress_ca_file.value.clone(), http_hosts: self.egress_http_hosts.value.clone() }
     }
 
     /// The URL of a vault that listens on `address`: the public one if there is TLS (its certificate names that host), else the address.
@@ -143,8 +163,11 @@ impl Config {
         };
         let address = pick(flags.address.clone(), "--address", "ALTER_ADDRESS", file.address);
         let public_url = pick(flags.public_url.clone(), "--public-url", "ALTER_PUBLIC_URL", file.public_url);
-        let tls_cert = tls_file(flags.tls_cert.clone(), "--tls-cert", &env, "ALTER_TLS_CERT", file.tls_cert, &path);
-        let tls_key = tls_file(flags.tls_key.clone(), "--tls-key", &env, "ALTER_TLS_KEY", file.tls_key, &path);
+        let pick_file = |flag, variable, in_file| pick_file(flag, &env, variable, in_file, &path);
+        let tls_cert = pick_file(flags.tls_cert.clone().map(|path| ("--tls-cert", path)), "ALTER_TLS_CERT", file.tls_cert);
+        let tls_key = pick_file(flags.tls_key.clone().map(|path| ("--tls-key", path)), "ALTER_TLS_KEY", file.tls_key);
+        let egress_ca_file = pick_file(None, "ALTER_EGRESS_CA_FILE", file.egress.ca_file);
+        let http_hosts = pick(None, "", "ALTER_EGRESS_HTTP_HOSTS", file.egress.http_hosts.map(|hosts| hosts.join(",")));
         let insecure_flag = flags.insecure_bind.then(|| "true".to_owned());
         let insecure = pick(insecure_flag, "--insecure-bind", "ALTER_INSECURE_BIND", file.insecure_bind.map(|on| on.to_string()));
         Ok(Self {
@@ -161,21 +184,24 @@ impl Config {
             })?,
             tls_cert,
             tls_key,
+            egress_ca_file,
+            egress_http_hosts: parse_or(http_hosts, "egress.http_hosts", "", |text| {
+                HttpHosts::parse(text.split(',').filter(|_| !text.is_empty()))
+            })?,
         })
     }
 }
 
-/// A certificate or key file. A relative path in the settings file counts from that file's folder, any other from the current one.
-fn tls_file(
-    flag: Option<PathBuf>,
-    flag_name: &'static str,
+/// A file that a setting names. A relative path in the settings file counts from that file's folder, any other from the current one.
+fn pick_file(
+    flag: Option<(&'static str, PathBuf)>,
     env: &impl Fn(&'static str) -> Option<String>,
     variable: &'static str,
     in_file: Option<PathBuf>,
     settings: &Path,
 ) -> Setting<Option<PathBuf>> {
-    if flag.is_some() {
-        return Setting { value: flag, source: Source::Flag(flag_name) };
+    if let Some((name, path)) = flag {
+        return Setting { value: Some(path), source: Source::Flag(name) };
     }
     if let Some(value) = env(variable) {
         return Setting { value: Some(value.into()), source: Source::Environment(variable) };
@@ -221,7 +247,7 @@ fn read_file(path: &Path) -> Result<ConfigFile, StartError> {
     toml::from_str(&text).map_err(|error| {
         StartError::new(StartErrorKind::ConfigInvalid, format!("{} is not a valid settings file", path.display()))
             .caused_by(error.message())
-            .help("known settings: address, public_url, insecure_bind, tls_cert, tls_key")
+            .help("known settings: address, public_url, insecure_bind, tls_cert, tls_key, and in [egress] ca_file and http_hosts")
     })
 }
 
@@ -325,6 +351,21 @@ mod tests {
         let (_dir, flags) = in_folder("adress = \"127.0.0.1:1\"\n");
         let error = load(&flags, &[]).expect_err("mistyped");
         assert!(error.cause().is_some_and(|cause| cause.contains("adress")), "{error}");
+    }
+
+    #[test]
+    fn outgoing_calls_have_a_table_of_their_own() {
+        let (dir, flags) = in_folder("[egress]\nca_file = \"ca.pem\"\nhttp_hosts = [\"idp.internal\", \"10.0.0.5:8080\"]\n");
+        let config = load(&flags, &[]).expect("valid");
+        assert_eq!(config.egress().ca_file, Some(dir.path().join("ca.pem")));
+        assert_eq!(config.egress_http_hosts.value.entries().collect::<Vec<_>>(), ["idp.internal", "10.0.0.5:8080"]);
+        let other = load(&flags, &[("ALTER_EGRESS_HTTP_HOSTS", "a.internal,b.internal:1")]).expect("valid").egress_http_hosts;
+        assert_eq!(other.value.entries().collect::<Vec<_>>(), ["a.internal", "b.internal:1"]);
+        assert_eq!(other.source, Source::Environment("ALTER_EGRESS_HTTP_HOSTS"));
+        let error = load(&flags, &[("ALTER_EGRESS_HTTP_HOSTS", "http://a.internal")]).expect_err("a URL");
+        assert!(error.message().contains("egress.http_hosts") && error.message().contains("ALTER_EGRESS_HTTP_HOSTS"), "{error}");
+        let (_dir, flags) = in_folder("[egress]\nproxies = []\n");
+        assert!(load(&flags, &[]).is_err());
     }
 
     #[test]

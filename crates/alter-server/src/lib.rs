@@ -8,6 +8,7 @@ pub mod audit;
 pub mod clock;
 pub mod config;
 pub mod crypto;
+pub mod egress;
 pub mod error;
 pub mod model;
 pub mod operator;

@@ -19,6 +19,7 @@ use tower::ServiceExt;
 
 use crate::api::{self, HostPolicy, Readiness, Vault};
 use crate::config::Config;
+use crate::egress::Egress;
 use crate::error::{StartError, StartErrorKind};
 use crate::rotation::Rotation;
 use crate::setup::Opened;
@@ -94,7 +95,8 @@ impl Server {
     /// Puts an opened data folder behind a listener; with `tls` clear text is not understood there.
     ///
     /// # Errors
-    /// [`StartErrorKind::AddressUnavailable`] if the listener has lost its address.
+    /// [`StartErrorKind::AddressUnavailable`] if the listener has lost its address, [`StartErrorKind::ConfigInvalid`] if the authorities for outgoing
+    /// calls cannot be used.
     pub fn new(listener: TcpListener, tls: Option<Tls>, opened: Opened, config: &Config) -> Result<Self, StartError> {
         let address = listener
             .local_addr()
@@ -107,6 +109,7 @@ impl Server {
             hosts: HostPolicy::new(config.public_url.value.as_deref(), address.ip()),
             readiness: Readiness::default(),
             rotation: Rotation::new(opened.key_home),
+            egress: Egress::new(config.egress())?,
         });
         Ok(Self { listener, address, vault, tls, limits: ServeLimits::default() })
     }

@@ -28,6 +28,7 @@ pub fn run(command: &ConfigCommand, context: &Context) -> Outcome {
     let config = context.config()?;
     let setting =
         |name: &str, value: Value, source: &dyn std::fmt::Display| json!({ "name": name, "value": value, "source": source.to_string() });
+    let http_hosts: Vec<&str> = config.egress_http_hosts.value.entries().collect();
     let records = [
         setting("data", json!(config.data.value), &config.data.source),
         setting("address", json!(config.address.value.to_string()), &config.address.source),
@@ -35,6 +36,8 @@ pub fn run(command: &ConfigCommand, context: &Context) -> Outcome {
         setting("insecure_bind", json!(config.insecure_bind.value), &config.insecure_bind.source),
         setting("tls_cert", json!(config.tls_cert.value), &config.tls_cert.source),
         setting("tls_key", json!(config.tls_key.value), &config.tls_key.source),
+        setting("egress.ca_file", json!(config.egress_ca_file.value), &config.egress_ca_file.source),
+        setting("egress.http_hosts", json!(http_hosts), &config.egress_http_hosts.source),
         setting("vault", json!(context.vault_url()?), &context.vault_source(&config)),
     ];
     context.output.list(&records, COLUMNS, "");

@@ -29,6 +29,7 @@ use http::StatusCode;
 use crate::audit::AuditKey;
 use crate::clock::Clock;
 use crate::crypto::VaultKeys;
+use crate::egress::Egress;
 use crate::rotation::Rotation;
 use crate::store::Store;
 
@@ -55,6 +56,8 @@ pub struct Vault {
     pub readiness: Readiness,
     /// Changing the master key.
     pub rotation: Rotation,
+    /// Calls that the vault makes.
+    pub egress: Egress,
 }
 
 /// All routes.
