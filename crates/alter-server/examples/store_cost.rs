@@ -19,8 +19,8 @@ use alter_server::audit::{AuditEntry, ChainId, Outcome};
 use alter_server::clock::{Clock, SystemClock};
 use alter_server::crypto::VaultKeys;
 use alter_server::model::{
-    ApiKey, App, AppId, Grant, GrantId, GrantStatus, KeyId, KeyStatus, ManagedSecret, Principal, SecretId, SecretInjection, SecretKind,
-    SecretStatus, display_prefix,
+    ApiKey, App, AppId, AppSettings, Grant, GrantId, KeyId, KeyStatus, ManagedSecret, Opens, Person, Principal, SecretId, SecretInjection,
+    SecretKind, SecretStatus, display_prefix,
 };
 use alter_server::store::sqlite::{Access, SqliteOptions, SqliteStore};
 use alter_server::store::{Commit, Effect, Nonce, Store};
@@ -68,26 +68,29 @@ async fn measure(callers: usize, span: Duration, grants: usize) -> String {
 
 async fn call(store: &dyn Store, keys: &VaultKeys, key: &ApiKey, text: &Secret, grant: GrantId, number: usize) {
     let found = store.key_by_digest(keys.digest(text.expose())).await.unwrap().unwrap();
-    let credential = store.credential(found.app, grant).await.unwrap().found().unwrap();
-    let opened = keys.open(found.app, credential.secret.id, &credential.sealed.unwrap()).unwrap();
+    let access = store.grant_access(found.app, grant).await.unwrap().found().unwrap();
+    let opened = keys.open(found.app, access.sealed_to(), access.sealed.as_ref().unwrap()).unwrap();
     assert_eq!(opened.len(), 1);
     let row = AuditEntry::new(ChainId::App(found.app), "token.retrieve", Outcome::Intent)
         .key(key.id)
         .grant(grant)
-        .provider(&credential.secret.slug)
+        .provider(&access.secret.as_ref().unwrap().slug)
         .reason("a reason of usual length")
         .call("GET", "https://api.example.com/v1/customers/42")
         .request_id("0123456789abcdef0123456789abcdef");
     let commit = Commit::new(row)
         .nonce(Nonce { key: key.id, value: format!("{number:032x}") })
         .effect(Effect::UseKey { key: key.id })
-        .effect(Effect::UseGrant { grant, secret_version: credential.secret.version });
+        .effect(Effect::UseGrant { grant, judged: access.judged() });
     store.commit(commit, Instant::now() + Duration::from_secs(20)).await.unwrap();
 }
 
 /// An app with a key, ten secrets and `count` grants on them.
 async fn furnish(store: &dyn Store, keys: &VaultKeys, count: usize) -> (ApiKey, Secret, Vec<GrantId>) {
-    let (app, now) = (App { id: AppId::random(), name: "bench".to_owned(), created_at: SystemClock.now() }, SystemClock.now());
+    let (app, now) = (
+        App { id: AppId::random(), name: "bench".to_owned(), settings: AppSettings::default(), created_at: SystemClock.now() },
+        SystemClock.now(),
+    );
     let text = KeyKind::Runtime.generate().unwrap();
     let key = ApiKey {
         id: KeyId::random(),
@@ -134,20 +137,12 @@ fn secret(app: AppId, number: usize) -> ManagedSecret {
 }
 
 fn grant(app: AppId, secret: SecretId, number: usize) -> Grant {
-    Grant {
-        id: GrantId::random(),
+    Grant::root(
         app,
-        secret,
-        principal: Principal::User(format!("user-{number}")),
-        label: None,
-        parent: None,
-        status: GrantStatus::Active,
-        created_at: SystemClock.now(),
-        expires_at: None,
-        revoked_at: None,
-        last_used_at: None,
-        scope_mismatch: None,
-    }
+        Opens::Secret(secret),
+        Principal::User(Person { issuer: "https://id.example".to_owned(), subject: format!("user-{number}") }),
+        SystemClock.now(),
+    )
 }
 
 /// CPU time of this process so far, as Linux counts it: in hundredths of a second.

@@ -1,19 +1,31 @@
-//! What the vault keeps: apps, keys, operators, managed secrets, grants, callers.
+//! What the vault keeps: apps, keys, operators, managed secrets, credentials, grants, agents, tickets, callers.
 //!
 //! These are plain data. Rules about them live where they are judged (`api`), and nothing here knows how it is stored. No type here
 //! holds a secret value: keys are present as digests, credentials as sealed envelopes ([`crate::crypto::SealedSecret`]).
 
+mod agent;
 mod app;
+mod credential;
 mod grant;
 mod id;
 mod key;
+mod principal;
+mod registration;
 mod secret;
+mod ticket;
 
-pub use app::{Actor, App, CallerType, Operator, OperatorRole};
-pub use grant::{Grant, GrantFilter, GrantStatus, Principal, ScopeMismatch};
-pub use id::{ActorId, AppId, DataKeyId, GrantId, KeyId, OperatorId, SecretId};
+pub use agent::{Agent, AgentStatus};
+pub use app::{Actor, App, AppSettings, CallerType, Operator, OperatorRole};
+pub use credential::{Account, Credential, CredentialKind, CredentialState, Lease};
+pub use grant::{
+    Grant, GrantFilter, GrantPolicy, GrantStatus, ListedGrant, Membership, Opens, Restrictions, ScopeMismatch, ShownStatus, View,
+};
+pub use id::{ActorId, AgentId, AppId, CredentialId, DataKeyId, GrantId, KeyId, OperatorId, RegistrationId, SecretId, TicketId};
 pub use key::{ApiKey, KeyDigest, KeyStatus, display_prefix};
+pub use principal::{Person, Principal};
+pub use registration::{Registration, RegistrationKind};
 pub use secret::{InjectionRule, InjectionTarget, ManagedSecret, SecretInjection, SecretKind, SecretStatus};
+pub use ticket::{Ticket, TicketKind, TicketState};
 
 /// Declares an enum that is kept and shown as fixed lower-case words: one list for the database, JSON and messages.
 macro_rules! words {

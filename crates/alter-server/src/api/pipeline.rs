@@ -34,7 +34,7 @@ use crate::store::{Commit, CommitError, Declined, Effect, Entity, Nonce};
 
 /// How long a commit may take before the request is refused.
 pub const COMMIT_DEADLINE: Duration = Duration::from_secs(5);
-/// How often a call is judged again because its secret changed between judgement and commit.
+/// How often a call is judged again because what it opens changed between judgement and commit.
 const MOST_JUDGEMENTS: usize = 3;
 
 const KEY_DEPRECATED: HeaderName = HeaderName::from_static("x-alter-key-deprecated");
@@ -136,7 +136,7 @@ struct Attempt<'a> {
 }
 
 impl Attempt<'_> {
-    /// Judges and commits. A secret that changed in between is judged anew; the nonce is spent by the first commit.
+    /// Judges and commits. What changed in between is judged anew; the nonce is spent by the first commit.
     async fn settle<C: Call>(&mut self, call: &C, signed: &SignedHeaders<'_>, parts: &Parts, body: &Bytes) -> Result<Answer, Refusal> {
         let proven = self.prove(signed, parts, body);
         for _ in 0..MOST_JUDGEMENTS {
@@ -145,7 +145,7 @@ impl Attempt<'_> {
                 Err(refusal) => Err(refusal.clone()),
             };
             match self.commit(judged).await {
-                Err(Interrupted::SecretChanged) => {}
+                Err(Interrupted::Changed) => {}
                 Err(Interrupted::Refused(refusal)) => return Err(refusal),
                 Ok(answer) => return Ok(answer),
             }
@@ -201,7 +201,7 @@ impl Attempt<'_> {
         }
         match self.vault.store.commit(commit, Instant::now() + COMMIT_DEADLINE).await {
             Ok(_receipt) => outcome,
-            Err(CommitError::Declined(Declined::SecretChanged)) => Err(Interrupted::SecretChanged),
+            Err(CommitError::Declined(Declined::SecretChanged | Declined::Changed(Entity::Credential))) => Err(Interrupted::Changed),
             Err(CommitError::Declined(declined)) => Err(Interrupted::Refused(declined_refusal(declined))),
             Err(CommitError::Store(error)) => Err(Interrupted::Refused(error.into())),
         }
@@ -217,7 +217,7 @@ impl Attempt<'_> {
 /// Why a commit released nothing.
 enum Interrupted {
     /// What was judged is no longer what is there.
-    SecretChanged,
+    Changed,
     /// The request was refused; the refusal is on record if the store could take it.
     Refused(Refusal),
 }
@@ -243,9 +243,20 @@ fn declined_refusal(declined: Declined) -> Refusal {
         }
         Declined::KeyRevoked => key_revoked(),
         Declined::KeyExpired => key_expired(),
+        Declined::AgentInactive => Refusal::unauthorized("key_revoked", "The agent whose key this is, is not active."),
         Declined::GrantRevoked => super::token::grant_revoked(),
         Declined::GrantExpired => super::token::grant_expired(),
-        Declined::SecretDeleted => super::token::grant_deleted(),
+        Declined::SecretDeleted | Declined::CredentialErased => super::token::grant_deleted(),
+        Declined::CredentialDead => {
+            Refusal::bad_request("credential_revoked", "The login behind this grant ended. It takes a new consent.")
+        }
+        Declined::LeaseHeld | Declined::LeaseLost => {
+            let message = "The login is being refreshed by another call. Try again.";
+            Refusal::new(StatusCode::CONFLICT, "token_refresh_in_progress", message).retry_after(1)
+        }
+        Declined::LabelTaken => Refusal::new(StatusCode::CONFLICT, "sibling_label_conflict", "Another grant of this login has the label."),
+        Declined::Widens => Refusal::forbidden("grant_widens", "A grant cannot reach further than the one it comes from."),
+        Declined::Changed(_) => Refusal::new(StatusCode::CONFLICT, "changed_meanwhile", "It was changed by another call. Try again."),
         Declined::NotFound(Entity::Key) => {
             Refusal::unauthorized("invalid_key", "The API key is missing, mistyped or unknown to this vault.")
         }
@@ -271,6 +282,13 @@ mod tests {
             (Declined::GrantRevoked, 400, "grant_revoked"),
             (Declined::GrantExpired, 403, "grant_expired"),
             (Declined::SecretDeleted, 410, "grant_deleted"),
+            (Declined::CredentialErased, 410, "grant_deleted"),
+            (Declined::CredentialDead, 400, "credential_revoked"),
+            (Declined::AgentInactive, 401, "key_revoked"),
+            (Declined::LeaseHeld, 409, "token_refresh_in_progress"),
+            (Declined::LabelTaken, 409, "sibling_label_conflict"),
+            (Declined::Widens, 403, "grant_widens"),
+            (Declined::Changed(Entity::Ticket), 409, "changed_meanwhile"),
             (Declined::NotFound(Entity::Grant), 404, "grant_not_found"),
             (Declined::Exists(Entity::Grant), 500, "internal_error"),
         ] {

@@ -11,8 +11,10 @@ use super::judge::destination;
 use super::pipeline::{Admitted, Answer, Call, Verdict, note};
 use super::refusal::Refusal;
 use crate::audit::{AuditEntry, Outcome};
-use crate::model::{AppId, Grant, GrantFilter, GrantId, GrantStatus, Principal, SecretStatus};
-use crate::store::{Credential, Effect, Lookup, Page};
+use crate::model::{
+    AppId, CredentialState, GrantFilter, GrantId, GrantStatus, ListedGrant, ManagedSecret, SecretStatus, ShownStatus, View,
+};
+use crate::store::{Effect, GrantAccess, GrantList, Lookup};
 
 /// Most candidates that an ambiguous answer names.
 const MOST_CANDIDATES: NonZeroU32 = NonZeroU32::new(100).expect("100 is not zero");
@@ -32,14 +34,15 @@ impl Call for RetrieveToken {
         let app = request.key.app;
         let grant = asked.grant(vault, app).await?;
         note(row, |row| row.grant(grant));
-        let credential = find(vault, app, grant).await?;
-        note(row, |row| row.provider(&credential.secret.slug));
-        judge_state(vault, &credential)?;
-        destination::judge(&asked.url, &credential.secret.allowed_hosts)?;
+        let access = find(vault, app, grant).await?;
+        let secret = secret_of(&access)?;
+        note(row, |row| row.provider(&secret.slug));
+        judge_state(vault, &access, secret)?;
+        destination::judge(&asked.url, &secret.allowed_hosts)?;
         if let Some(rule) = &request.rule {
             rule.judge_retrieval()?;
         }
-        release(vault, &credential)
+        release(vault, &access, secret)
     }
 }
 
@@ -119,20 +122,16 @@ impl TokenRequest {
             }
             Wanted::Provider { app_user_id: Some(_), .. } => Err(Refusal::grant_not_found("no grant belongs to this app_user_id")),
             Wanted::Provider { account: Some(_), .. } => Err(Refusal::grant_not_found("grants of managed secrets have no account")),
-            Wanted::Provider { slug, label: None, .. } => {
-                let found = vault.store.system_grants(app, slug.clone()).await?;
-                match found.as_slice() {
-                    [only] => Ok(*only),
-                    [] => Err(Refusal::grant_not_found("no active system grant for this provider").with("provider_id", slug.as_str())),
-                    _ => Err(ambiguous(slug, &system_grants(vault, app, slug).await?)),
+            Wanted::Provider { slug, label, .. } => {
+                if label.is_none()
+                    && let [only] = vault.store.system_grants(app, slug.clone()).await?.as_slice()
+                {
+                    return Ok(*only);
                 }
-            }
-            Wanted::Provider { slug, label: Some(label), .. } => {
-                let all = system_grants(vault, app, slug).await?;
-                let found: Vec<Grant> = all.into_iter().filter(|grant| grant.label.as_deref() == Some(label)).collect();
-                match found.as_slice() {
-                    [only] => Ok(only.id),
-                    [] => Err(Refusal::grant_not_found("no active system grant with this label").with("provider_id", slug.as_str())),
+                let found = system_grants(vault, app, slug, label.clone()).await?;
+                match found.grants.as_slice() {
+                    [only] => Ok(only.grant.id),
+                    [] => Err(Refusal::grant_not_found("no active system grant of this provider fits").with("provider_id", slug.as_str())),
                     _ => Err(ambiguous(slug, &found)),
                 }
             }
@@ -140,55 +139,57 @@ impl TokenRequest {
     }
 }
 
-/// The active, unexpired system grants of a provider, oldest first.
-async fn system_grants(vault: &Vault, app: AppId, slug: &str) -> Result<Vec<Grant>, Refusal> {
-    let Some(secret) = vault.store.secret_by_slug(app, slug.to_owned()).await? else {
-        return Ok(Vec::new());
+/// The active system grants of a provider, oldest first: as many as an answer names.
+async fn system_grants(vault: &Vault, app: AppId, slug: &str, label: Option<String>) -> Result<GrantList, Refusal> {
+    let filter = GrantFilter {
+        view: View::System,
+        provider: Some(slug.to_owned()),
+        status: Some(ShownStatus::Active),
+        label,
+        ..GrantFilter::default()
     };
-    let filter = GrantFilter { secret: Some(secret.id), principal: Some(Principal::System), status: Some(GrantStatus::Active) };
-    let now = vault.clock.now();
-    let mut found = Vec::new();
-    let mut page = Page::first(MOST_CANDIDATES);
-    loop {
-        let grants = vault.store.grants(app, filter.clone(), page).await?;
-        let last = grants.last().map(|grant| grant.id);
-        found.extend(grants.into_iter().filter(|grant| !grant.has_expired(now)));
-        match last {
-            Some(last) => page.after = Some(last),
-            None => return Ok(found),
-        }
-    }
+    let mut found = vault.store.list_grants(app, filter, MOST_CANDIDATES, 0).await?;
+    found.grants.retain(|listed| listed.secret.as_ref().is_none_or(|secret| secret.status == SecretStatus::Active));
+    Ok(found)
 }
 
-async fn find(vault: &Vault, app: AppId, grant: GrantId) -> Result<Credential, Refusal> {
-    match vault.store.credential(app, grant).await? {
-        Lookup::Found(credential) => Ok(credential),
+async fn find(vault: &Vault, app: AppId, grant: GrantId) -> Result<GrantAccess, Refusal> {
+    match vault.store.grant_access(app, grant).await? {
+        Lookup::Found(access) => Ok(access),
         Lookup::Foreign => Err(Refusal::grant_not_found("the grant belongs to another application")),
         Lookup::Unknown => Err(Refusal::grant_not_found("there is no such grant")),
     }
 }
 
+/// The managed secret that places what the grant opens.
+fn secret_of(access: &GrantAccess) -> Result<&ManagedSecret, Refusal> {
+    access.secret.as_ref().ok_or_else(|| Refusal::internal().because("the grant opens a login, which nothing here places"))
+}
+
 /// Ownership is proven here, so the real reason may be told.
-fn judge_state(vault: &Vault, credential: &Credential) -> Result<(), Refusal> {
-    let grant = &credential.grant;
-    if credential.secret.status == SecretStatus::Deleted {
+fn judge_state(vault: &Vault, access: &GrantAccess, secret: &ManagedSecret) -> Result<(), Refusal> {
+    let grant = &access.grant;
+    if secret.status == SecretStatus::Deleted {
         return Err(grant_deleted());
     }
     if grant.status == GrantStatus::Revoked {
         return Err(grant_revoked().with("grant_id", grant.id.to_string()));
     }
     if grant.has_expired(vault.clock.now()) {
-        return Err(grant_expired().with("provider_id", credential.secret.slug.as_str()));
+        return Err(grant_expired().with("provider_id", secret.slug.as_str()));
+    }
+    if access.credential.as_ref().is_some_and(|credential| credential.state == CredentialState::Erased) {
+        return Err(grant_deleted());
     }
     Ok(())
 }
 
 /// Opens the credential and writes the answer. It stays here until the commit has succeeded.
-fn release(vault: &Vault, credential: &Credential) -> Result<Verdict, Refusal> {
-    let (grant, secret) = (&credential.grant, &credential.secret);
-    let sealed = credential.sealed.as_ref().ok_or_else(grant_deleted)?;
-    let fields = vault.keys.open(secret.app, secret.id, sealed).map_err(|error| {
-        tracing::error!(secret = %secret.id, %error, "a stored credential cannot be opened");
+fn release(vault: &Vault, access: &GrantAccess, secret: &ManagedSecret) -> Result<Verdict, Refusal> {
+    let grant = &access.grant;
+    let sealed = access.sealed.as_ref().ok_or_else(grant_deleted)?;
+    let fields = vault.keys.open(grant.app, access.sealed_to(), sealed).map_err(|error| {
+        tracing::error!(grant = %grant.id, %error, "a stored credential cannot be opened");
         Refusal::internal().because(error.to_string())
     })?;
     let mut body = answer(&Sample { grant: grant.id, injection: &secret.injection, parameters: &secret.parameters }, &fields);
@@ -202,7 +203,7 @@ fn release(vault: &Vault, credential: &Credential) -> Result<Verdict, Refusal> {
     if let Some(members) = body.as_object_mut() {
         members.extend(told.map(|(name, value)| (name.to_owned(), value)));
     }
-    let effect = Effect::UseGrant { grant: grant.id, secret_version: secret.version };
+    let effect = Effect::UseGrant { grant: grant.id, judged: access.judged() };
     Ok(Verdict { effects: vec![effect], answer: Answer::Json(body) })
 }
 
@@ -221,23 +222,28 @@ pub(super) fn grant_deleted() -> Refusal {
     Refusal::new(StatusCode::GONE, "grant_deleted", "The secret behind this grant was deleted.")
 }
 
-fn ambiguous(slug: &str, grants: &[Grant]) -> Refusal {
-    let most = MOST_CANDIDATES.get() as usize;
-    let shown = &grants[..grants.len().min(most)];
-    let ids: Vec<String> = shown.iter().map(|grant| grant.id.to_string()).collect();
-    let candidates: Vec<Value> = shown
-        .iter()
-        .map(|grant| json!({"grant_id": grant.id, "label": grant.label, "account_identifier": null, "account_display_name": null}))
-        .collect();
+fn ambiguous(slug: &str, found: &GrantList) -> Refusal {
+    let ids: Vec<GrantId> = found.grants.iter().map(|listed| listed.grant.id).collect();
+    let candidates: Vec<Value> = found.grants.iter().map(candidate).collect();
     let message = "Several grants of this provider match. Name one by grant_id or label.";
     Refusal::new(StatusCode::CONFLICT, "ambiguous_grant", message)
         .with("provider_id", slug)
         .with("account_identifiers", json!([]))
         .with("account_was_provided", false)
         .with("app_user_ids", json!([]))
-        .with("grant_ids", ids)
+        .with("grant_ids", json!(ids))
         .with("candidates", candidates)
-        .with("candidates_truncated", grants.len() > most)
+        .with("candidates_truncated", found.total > found.grants.len() as u64)
+}
+
+fn candidate(listed: &ListedGrant) -> Value {
+    let account = listed.credential.as_ref().and_then(|credential| credential.account.as_ref());
+    json!({
+        "grant_id": listed.grant.id,
+        "label": listed.grant.label,
+        "account_identifier": account.map(|account| &account.identifier),
+        "account_display_name": account.and_then(|account| account.display_name.as_ref()),
+    })
 }
 
 /// Takes a member that must be text or null.

@@ -9,7 +9,7 @@ use chacha20poly1305::{XChaCha20Poly1305, XNonce};
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 use super::KeyError;
-use crate::model::{AppId, DataKeyId, SecretId};
+use crate::model::{AppId, CredentialId, DataKeyId, RegistrationId, SecretId, TicketId};
 
 const NONCE_BYTES: usize = 24;
 const FORMAT: u8 = 1;
@@ -29,7 +29,54 @@ impl fmt::Debug for Wrapped {
     }
 }
 
-/// The sealed values of one version of a managed secret.
+/// What sealed values belong to. It is bound into the seal, so they open nowhere else.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum SealedTo {
+    /// A managed secret.
+    Secret(SecretId),
+    /// A credential.
+    Credential(CredentialId),
+    /// A ticket.
+    Ticket(TicketId),
+    /// An app's registration as a client.
+    Registration(RegistrationId),
+}
+
+impl SealedTo {
+    /// The label and the id that are bound in.
+    const fn bound(&self) -> (&'static str, &[u8; 16]) {
+        match self {
+            Self::Secret(id) => ("alter secret field v1", id.0.as_bytes()),
+            Self::Credential(id) => ("alter credential field v1", id.0.as_bytes()),
+            Self::Ticket(id) => ("alter ticket field v1", id.0.as_bytes()),
+            Self::Registration(id) => ("alter registration field v1", id.0.as_bytes()),
+        }
+    }
+}
+
+impl fmt::Display for SealedTo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Secret(id) => write!(f, "secret {id}"),
+            Self::Credential(id) => write!(f, "credential {id}"),
+            Self::Ticket(id) => write!(f, "ticket {id}"),
+            Self::Registration(id) => write!(f, "registration {id}"),
+        }
+    }
+}
+
+macro_rules! sealed_to {
+    ($($id:ident => $variant:ident),+) => {$(
+        impl From<$id> for SealedTo {
+            fn from(id: $id) -> Self {
+                Self::$variant(id)
+            }
+        }
+    )+};
+}
+sealed_to!(SecretId => Secret, CredentialId => Credential, TicketId => Ticket, RegistrationId => Registration);
+
+/// The sealed values of one version of a managed secret, a credential, a ticket or a registration.
 #[derive(Clone, PartialEq, Eq)]
 pub struct SealedSecret {
     /// The id of the data key that seals the fields.
@@ -95,8 +142,8 @@ pub(super) enum Place<'a> {
     Root { name: &'static str, master_version: u32 },
     /// A data key, wrapped by a version of the master key.
     DataKey { id: DataKeyId, master_version: u32 },
-    /// A field of a secret, sealed by a data key.
-    Field { app: AppId, secret: SecretId, field: &'a str, data_key: DataKeyId },
+    /// A field, sealed by a data key.
+    Field { app: AppId, of: SealedTo, field: &'a str, data_key: DataKeyId },
 }
 
 impl Place<'_> {
@@ -105,8 +152,9 @@ impl Place<'_> {
         match self {
             Self::Root { name, master_version } => joined("alter root key v1", &[name.as_bytes(), &master_version.to_be_bytes()]),
             Self::DataKey { id, master_version } => joined("alter data key v1", &[id.0.as_bytes(), &master_version.to_be_bytes()]),
-            Self::Field { app, secret, field, data_key } => {
-                joined("alter secret field v1", &[app.0.as_bytes(), secret.0.as_bytes(), field.as_bytes(), data_key.0.as_bytes()])
+            Self::Field { app, of, field, data_key } => {
+                let (label, id) = of.bound();
+                joined(label, &[app.0.as_bytes(), id, field.as_bytes(), data_key.0.as_bytes()])
             }
         }
     }
@@ -117,7 +165,7 @@ impl fmt::Display for Place<'_> {
         match self {
             Self::Root { name, .. } => write!(f, "{name} key"),
             Self::DataKey { id, .. } => write!(f, "data key {id}"),
-            Self::Field { secret, field, .. } => write!(f, "field {field} of secret {secret}"),
+            Self::Field { of, field, .. } => write!(f, "field {field} of {of}"),
         }
     }
 }
@@ -135,24 +183,19 @@ pub(super) fn seal_fields(
     key: &SealingKey,
     data_key: DataKeyId,
     app: AppId,
-    secret: SecretId,
+    of: SealedTo,
     fields: &BTreeMap<String, Secret>,
 ) -> Result<BTreeMap<String, Vec<u8>>, KeyError> {
     let seal = |(field, value): (&String, &Secret)| {
-        let sealed = key.seal(&Place::Field { app, secret, field, data_key }, value.expose().as_bytes())?;
+        let sealed = key.seal(&Place::Field { app, of, field, data_key }, value.expose().as_bytes())?;
         Ok((field.clone(), sealed))
     };
     fields.iter().map(seal).collect()
 }
 
-pub(super) fn open_fields(
-    key: &SealingKey,
-    app: AppId,
-    secret: SecretId,
-    sealed: &SealedSecret,
-) -> Result<BTreeMap<String, Secret>, KeyError> {
+pub(super) fn open_fields(key: &SealingKey, app: AppId, of: SealedTo, sealed: &SealedSecret) -> Result<BTreeMap<String, Secret>, KeyError> {
     let open = |(field, bytes): (&String, &Vec<u8>)| {
-        let place = Place::Field { app, secret, field, data_key: sealed.data_key };
+        let place = Place::Field { app, of, field, data_key: sealed.data_key };
         let plain = key.open(&place, bytes)?;
         let text = std::str::from_utf8(&plain).map_err(|_| KeyError::Sealed { what: place.to_string() })?;
         Ok((field.clone(), Secret::new(text)))

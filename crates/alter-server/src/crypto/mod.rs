@@ -20,7 +20,7 @@ mod ring;
 mod tests;
 mod vault_keys;
 
-pub use envelope::{SealedSecret, Wrapped};
+pub use envelope::{SealedSecret, SealedTo, Wrapped};
 pub use error::KeyError;
 pub use master::{KeyCheck, KeyHome, KeyOrigin, KeySettings, MASTER_KEY_FILE, MasterKey, MasterKeys};
 pub use vault_keys::{RootKey, StoredKeys, Unlocked, VaultKeys, unlock};

@@ -13,9 +13,9 @@ use zeroize::Zeroizing;
 
 use super::envelope::{Place, SealingKey, open_fields, seal_fields};
 use super::ring::KeyRing;
-use super::{KeyCheck, KeyError, MasterKeys, SealedSecret, Wrapped};
+use super::{KeyCheck, KeyError, MasterKeys, SealedSecret, SealedTo, Wrapped};
 use crate::audit::AuditKey;
-use crate::model::{ActorId, AppId, CallerType, DataKeyId, KeyDigest, SecretId};
+use crate::model::{ActorId, AppId, CallerType, DataKeyId, KeyDigest};
 
 /// The keys that are made once, when the vault is, and wrapped by the master key ever after.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -176,23 +176,23 @@ impl VaultKeys {
         ActorId(Uuid::new_v8(id))
     }
 
-    /// Seals the values of a secret under a fresh data key.
+    /// Seals values under a fresh data key, so that they open only for this app and the thing that they belong to.
     ///
     /// # Errors
     /// [`KeyError::Random`].
-    pub fn seal(&self, app: AppId, secret: SecretId, fields: &BTreeMap<String, Secret>) -> Result<SealedSecret, KeyError> {
+    pub fn seal(&self, app: AppId, of: impl Into<SealedTo>, fields: &BTreeMap<String, Secret>) -> Result<SealedSecret, KeyError> {
         let (data_key, key) = (DataKeyId::random(), SealingKey::random()?);
         let wrapped = self.ring().wrap(&key, |master_version| Place::DataKey { id: data_key, master_version })?;
-        Ok(SealedSecret { data_key, wrapped, fields: seal_fields(&key, data_key, app, secret, fields)? })
+        Ok(SealedSecret { data_key, wrapped, fields: seal_fields(&key, data_key, app, of.into(), fields)? })
     }
 
-    /// Opens the values of a secret.
+    /// Opens sealed values.
     ///
     /// # Errors
-    /// [`KeyError::Sealed`] if they were altered or were sealed for another app, secret or field; [`KeyError::VersionMissing`] if the master key
+    /// [`KeyError::Sealed`] if they were altered or were sealed for another app, thing or field; [`KeyError::VersionMissing`] if the master key
     /// that wraps their data key is not at hand.
-    pub fn open(&self, app: AppId, secret: SecretId, sealed: &SealedSecret) -> Result<BTreeMap<String, Secret>, KeyError> {
+    pub fn open(&self, app: AppId, of: impl Into<SealedTo>, sealed: &SealedSecret) -> Result<BTreeMap<String, Secret>, KeyError> {
         let place = Place::DataKey { id: sealed.data_key, master_version: sealed.wrapped.master_version };
-        open_fields(&self.ring().unwrap(&sealed.wrapped, &place)?, app, secret, sealed)
+        open_fields(&self.ring().unwrap(&sealed.wrapped, &place)?, app, of.into(), sealed)
     }
 }

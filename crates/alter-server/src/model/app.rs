@@ -8,10 +8,28 @@ use crate::clock::Timestamp;
 pub struct App {
     /// Its id.
     pub id: AppId,
-    /// Its name, unique in the vault; what the command line takes.
+    /// Its name, unique in the vault; what the command line takes and people are shown.
     pub name: String,
+    /// What its operator has set.
+    pub settings: AppSettings,
     /// When it was made.
     pub created_at: Timestamp,
+}
+
+/// What an operator sets for an app.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AppSettings {
+    /// Where a person's browser may be sent after a page of the vault's: URLs whose scheme, host and port must be equal, and whose path must
+    /// begin with this one's.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub return_urls: Vec<String>,
+    /// Origins that may open a page of the vault's in a window and be told its result (`https://shop.example`).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub allowed_origins: Vec<String>,
+    /// Whether a delegated grant that nothing narrows may be retrieved by its first holder, and not only used through the vault.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub retrieve_delegated: bool,
 }
 
 words! {

@@ -47,6 +47,14 @@ ids! {
     ActorId;
     /// A data key: the key that seals the fields of one version of one secret.
     DataKeyId;
+    /// A credential: an OAuth login, or a key that stands beside a managed secret's own.
+    CredentialId;
+    /// An agent.
+    AgentId;
+    /// A ticket: something short-lived that whoever holds its token may go on with.
+    TicketId;
+    /// An app's registration as a client of a provider or an identity provider.
+    RegistrationId;
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::fmt;
 
 use alter_core::key::KeyKind;
 
-use super::{AppId, KeyId, words};
+use super::{AgentId, AppId, KeyId, words};
 use crate::clock::Timestamp;
 
 /// HMAC-SHA256 of a whole key under the vault's pepper ([`crate::crypto::VaultKeys::digest`]). Without the pepper a stolen database
@@ -39,6 +39,8 @@ pub struct ApiKey {
     pub app: AppId,
     /// What kind of key it is.
     pub kind: KeyKind,
+    /// The agent whose key it is; `None` for a key of the app's.
+    pub agent: Option<AgentId>,
     /// A name for people; may be empty.
     pub name: String,
     /// Keyed digest of the whole key; unique in the vault.

@@ -1,9 +1,11 @@
 //! What one commit carries.
 
 use crate::audit::AuditEntry;
+use crate::clock::Timestamp;
 use crate::crypto::{KeyCheck, RootKey, SealedSecret, Wrapped};
 use crate::model::{
-    Actor, ApiKey, App, AppId, DataKeyId, Grant, GrantId, KeyId, KeyStatus, ManagedSecret, Operator, OperatorId, ScopeMismatch, SecretId,
+    Account, Actor, Agent, AgentId, AgentStatus, ApiKey, App, AppId, AppSettings, Credential, CredentialId, DataKeyId, Grant, GrantId,
+    KeyId, KeyStatus, ManagedSecret, Operator, OperatorId, Registration, RegistrationId, ScopeMismatch, SecretId, Ticket, TicketId,
 };
 
 /// A nonce that a signed request spends. Unique per key, kept [`Nonce::LIFETIME`].
@@ -88,18 +90,19 @@ impl Commit {
 /// Times in here (`created_at`, `updated_at`, …) are the caller's; times of use and revocation are taken from the store's clock.
 #[derive(Debug)]
 pub enum Effect {
-    /// A key is used. Declined unless it exists, is not revoked and has not expired. Its `last_used_at` is kept to the second.
+    /// A key is used. Declined unless it exists, is not revoked, has not expired, and its agent, if it has one, is active. Its `last_used_at` is kept to the second.
     UseKey {
         /// The key.
         key: KeyId,
     },
-    /// A credential is released through a grant. Declined unless the grant is active and unexpired, and the secret active and still at the
-    /// version that was judged ([`Declined::SecretChanged`](super::Declined::SecretChanged): read and judge again). `last_used_at` is kept to the second.
+    /// A credential is released through a grant. Declined unless the grant is active and unexpired, and what it opens still there and as it was
+    /// judged ([`Declined::SecretChanged`](super::Declined::SecretChanged), [`Declined::Changed`](super::Declined::Changed): read and judge
+    /// again). `last_used_at` is kept to the second.
     UseGrant {
         /// The grant.
         grant: GrantId,
-        /// The version of its secret that was judged and opened.
-        secret_version: u32,
+        /// What was judged and opened.
+        judged: JudgedVersions,
     },
     /// A caller is remembered. Does nothing if it is known.
     RegisterActor(Actor),
@@ -168,14 +171,173 @@ pub enum Effect {
         /// The version that stays.
         version: u32,
     },
-    /// A grant comes into being. Declined unless its secret is an active one of the same app.
+    /// A grant comes into being. Declined unless what it opens is there, of the same app and not erased; for a delegated one, unless its parent
+    /// is active, unexpired and reaches at least as far ([`Declined::Widens`](super::Declined::Widens)). Declined with
+    /// [`Declined::LabelTaken`](super::Declined::LabelTaken) if another active root of the same credential and holder has its label.
     CreateGrant(Box<Grant>),
-    /// A grant is revoked. Declined unless it is a grant of the app; done again, it keeps its first date.
+    /// A grant is revoked, with every grant delegated from it; credentials of people that lose their last live grant are erased. Declined unless
+    /// it is a grant of the app; done again, it keeps its first date.
     RevokeGrant {
         /// The app.
         app: AppId,
         /// The grant.
         grant: GrantId,
+    },
+    /// What one agent holds of a grant by delegation is revoked, as by [`Effect::RevokeGrant`]. Declined unless it is a grant of the app; nothing
+    /// to revoke is not a reason.
+    RevokeDelegation {
+        /// The app.
+        app: AppId,
+        /// The grant that was delegated.
+        parent: GrantId,
+        /// The agent.
+        agent: AgentId,
+    },
+    /// An app's settings change. Declined if the app is unknown.
+    UpdateApp {
+        /// The app.
+        app: AppId,
+        /// All its settings.
+        settings: AppSettings,
+    },
+    /// An agent comes into being. Declined if the app is unknown or the name taken.
+    CreateAgent(Agent),
+    /// An agent's status changes. A deleted one cannot come back; deleting one revokes its keys and the grants that it holds.
+    SetAgentStatus {
+        /// The app.
+        app: AppId,
+        /// The agent.
+        agent: AgentId,
+        /// The new status.
+        status: AgentStatus,
+    },
+    /// A credential comes into being at generation 1. Declined if the app, or the managed secret that places it, is unknown.
+    CreateCredential {
+        /// The credential.
+        credential: Box<Credential>,
+        /// Its values.
+        sealed: SealedSecret,
+    },
+    /// A credential gets new values. See [`Renewal`] for when it is declined.
+    RenewCredential {
+        /// What changes.
+        renewal: Box<Renewal>,
+        /// The new values.
+        sealed: SealedSecret,
+    },
+    /// Somebody is about to exchange a credential's refresh token. Declined unless the credential is live, at this generation, leased to nobody,
+    /// and `fence` is the one after the newest. It counts as unanswered until [`Effect::EndLease`] or [`Effect::RenewCredential`] says otherwise.
+    LeaseCredential {
+        /// The app.
+        app: AppId,
+        /// The credential.
+        credential: CredentialId,
+        /// The generation whose refresh token is exchanged.
+        generation: u32,
+        /// The new fencing number.
+        fence: u32,
+        /// When the lease ends by itself.
+        until: Timestamp,
+    },
+    /// The holder of a lease gives it up without new values. Declined unless its fence is the newest.
+    EndLease {
+        /// The app.
+        app: AppId,
+        /// The credential.
+        credential: CredentialId,
+        /// The holder's fencing number.
+        fence: u32,
+        /// How the exchange ended.
+        ending: LeaseEnding,
+    },
+    /// A ticket comes into being.
+    CreateTicket {
+        /// The ticket.
+        ticket: Box<Ticket>,
+        /// Its secrets.
+        sealed: Option<SealedSecret>,
+    },
+    /// A ticket's body, state and end change, and with `sealed` its secrets. Declined unless the version is the stored one's successor.
+    UpdateTicket {
+        /// The ticket as it shall be.
+        ticket: Box<Ticket>,
+        /// Its new secrets; `None` leaves them.
+        sealed: Option<SealedSecret>,
+    },
+    /// A ticket is forgotten at once, with its secrets. Nothing happens if it is unknown.
+    DeleteTicket {
+        /// The app.
+        app: AppId,
+        /// The ticket.
+        ticket: TicketId,
+    },
+    /// A registration comes into being. Declined if the app is unknown or has one of this kind and name.
+    CreateRegistration {
+        /// The registration.
+        registration: Box<Registration>,
+        /// Its client secret; `None` for a public client.
+        sealed: Option<SealedSecret>,
+    },
+    /// A registration's settings change, and with `sealed` its client secret. Declined unless the version is the stored one's successor.
+    UpdateRegistration {
+        /// The registration as it shall be.
+        registration: Box<Registration>,
+        /// Its new client secret; `None` leaves it.
+        sealed: Option<SealedSecret>,
+    },
+    /// A registration is deleted with its client secret. Declined unless it is one of the app.
+    DeleteRegistration {
+        /// The app.
+        app: AppId,
+        /// The registration.
+        registration: RegistrationId,
+    },
+}
+
+/// The versions of what a grant opens, as they were judged.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct JudgedVersions {
+    /// The version of the managed secret, if the grant opens one or a key placed by one.
+    pub secret: Option<u32>,
+    /// The generation of the credential, if the grant opens one.
+    pub generation: Option<u32>,
+}
+
+/// New values for a credential, by a refresh or by a new consent.
+///
+/// Declined unless the credential is of the app, not erased, and at `from_generation`. With a `fence` it is the outcome of an exchange, and
+/// declined unless that is the newest; without one it is a new consent, which also brings a dead credential back and ends any lease.
+#[derive(Clone, Debug)]
+pub struct Renewal {
+    /// The app.
+    pub app: AppId,
+    /// The credential.
+    pub credential: CredentialId,
+    /// The generation that it replaces.
+    pub from_generation: u32,
+    /// The fencing number of the exchange.
+    pub fence: Option<u32>,
+    /// When the new access token ends.
+    pub access_expires_at: Option<Timestamp>,
+    /// Whether there is a refresh token among the new values.
+    pub refreshable: bool,
+    /// The scopes that the provider granted; `None` leaves them.
+    pub scopes: Option<Vec<String>>,
+    /// The account; `None` leaves it.
+    pub account: Option<Account>,
+}
+
+/// How an exchange of a refresh token ended that brought no new tokens.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LeaseEnding {
+    /// The provider answered and did not spend the refresh token: it may be exchanged again.
+    Answered,
+    /// No answer came: the provider may have spent the refresh token or not.
+    Lost,
+    /// The provider refuses the refresh token for good.
+    Dead {
+        /// Why, for the audit and the operator.
+        cause: String,
     },
 }
 

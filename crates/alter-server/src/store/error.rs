@@ -29,6 +29,14 @@ pub enum Entity {
     Secret,
     /// A grant.
     Grant,
+    /// An agent.
+    Agent,
+    /// A credential.
+    Credential,
+    /// A ticket.
+    Ticket,
+    /// A registration.
+    Registration,
 }
 
 impl Entity {
@@ -40,6 +48,10 @@ impl Entity {
             Self::Key => "key",
             Self::Secret => "secret",
             Self::Grant => "grant",
+            Self::Agent => "agent",
+            Self::Credential => "credential",
+            Self::Ticket => "ticket",
+            Self::Registration => "registration",
         }
     }
 }
@@ -77,6 +89,30 @@ pub enum Declined {
     /// The secret is deleted.
     #[error("the secret is deleted")]
     SecretDeleted,
+    /// The agent whose key it is, is suspended or deleted.
+    #[error("the agent is not active")]
+    AgentInactive,
+    /// The credential's login is dead: it takes a new consent.
+    #[error("the credential is dead")]
+    CredentialDead,
+    /// The credential's values are erased.
+    #[error("the credential is erased")]
+    CredentialErased,
+    /// Somebody else is exchanging the credential's refresh token.
+    #[error("the credential is being refreshed")]
+    LeaseHeld,
+    /// Somebody else has taken the lease meanwhile: what this holder brings does not count.
+    #[error("the refresh lease was lost")]
+    LeaseLost,
+    /// A grant may not reach further, or last longer, than the one that it comes from.
+    #[error("the grant would reach further than the one it comes from")]
+    Widens,
+    /// Another active grant of the same credential and holder has this label.
+    #[error("another grant of this credential has the label")]
+    LabelTaken,
+    /// It has another version than the one that was read.
+    #[error("the {0} was changed meanwhile")]
+    Changed(Entity),
     /// The values were sealed, or a key wrapped, with a version of the master key that is not in use any more.
     #[error("the master key was changed meanwhile; try again")]
     MasterKeyChanged,
@@ -108,16 +144,35 @@ impl Declined {
             Self::SecretDeleted => "secret_deleted",
             Self::MasterKeyChanged => "master_key_changed",
             Self::MasterKeyInUse => "master_key_in_use",
+            Self::AgentInactive => "agent_inactive",
+            Self::CredentialDead => "credential_revoked",
+            Self::CredentialErased => "credential_erased",
+            Self::LeaseHeld => "token_refresh_in_progress",
+            Self::LeaseLost => "lease_lost",
+            Self::Widens => "grant_widens",
+            Self::LabelTaken => "sibling_label_conflict",
+            Self::Changed(Entity::Credential) => "credential_changed",
+            Self::Changed(Entity::Ticket) => "ticket_changed",
+            Self::Changed(Entity::Registration) => "registration_changed",
+            Self::Changed(_) => "changed",
             Self::NotFound(Entity::App) => "app_not_found",
             Self::NotFound(Entity::Operator) => "operator_not_found",
             Self::NotFound(Entity::Key) => "key_not_found",
             Self::NotFound(Entity::Secret) => "secret_not_found",
             Self::NotFound(Entity::Grant) => "grant_not_found",
+            Self::NotFound(Entity::Agent) => "agent_not_found",
+            Self::NotFound(Entity::Credential) => "credential_not_found",
+            Self::NotFound(Entity::Ticket) => "ticket_not_found",
+            Self::NotFound(Entity::Registration) => "registration_not_found",
             Self::Exists(Entity::App) => "app_exists",
             Self::Exists(Entity::Operator) => "operator_exists",
             Self::Exists(Entity::Key) => "key_exists",
             Self::Exists(Entity::Secret) => "secret_exists",
             Self::Exists(Entity::Grant) => "grant_exists",
+            Self::Exists(Entity::Agent) => "agent_exists",
+            Self::Exists(Entity::Credential) => "credential_exists",
+            Self::Exists(Entity::Ticket) => "ticket_exists",
+            Self::Exists(Entity::Registration) => "registration_exists",
             Self::Final(Entity::Key) => "key_revoked",
             Self::Final(_) => "final_state",
         }

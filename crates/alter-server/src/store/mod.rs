@@ -7,7 +7,7 @@
 //!
 //! A token call goes like this:
 //!
-//! 1. Read: [`Store::key_by_digest`], then [`Store::credential`]. Judge. Reads may be a moment old.
+//! 1. Read: [`Store::key_by_digest`], then [`Store::grant_access`]. Judge. Reads may be a moment old.
 //! 2. [`Store::commit`] with the nonce, the [`Outcome::Intent`](crate::audit::Outcome::Intent) row and the effects [`Effect::UseKey`] and
 //!    [`Effect::UseGrant`]. These two look again, inside the transaction, whether what was judged still holds (not revoked, not expired, the
 //!    same version of the secret), so a revocation that was answered is never followed by a release.
@@ -37,13 +37,16 @@ use std::num::NonZeroU32;
 use std::pin::Pin;
 use std::time::Instant;
 
-pub use commit::{Commit, Effect, Nonce, Receipt, Rewrap, WrappedKey};
+pub use commit::{Commit, Effect, JudgedVersions, LeaseEnding, Nonce, Receipt, Renewal, Rewrap, WrappedKey};
 pub use error::{CommitError, Declined, Entity, OpenError, StoreError};
 pub use faults::{Faults, NoFaults};
 
 use crate::audit::{AuditRow, ChainId, Head, RowMac};
-use crate::crypto::{SealedSecret, StoredKeys, Wrapped};
-use crate::model::{ApiKey, App, AppId, DataKeyId, Grant, GrantFilter, GrantId, KeyDigest, KeyId, ManagedSecret, Operator, SecretId};
+use crate::crypto::{SealedSecret, SealedTo, StoredKeys, Wrapped};
+use crate::model::{
+    Agent, AgentId, ApiKey, App, AppId, Credential, CredentialId, DataKeyId, Grant, GrantFilter, GrantId, KeyDigest, KeyId, ListedGrant,
+    ManagedSecret, Opens, Operator, Principal, Registration, RegistrationKind, SecretId, Ticket, TicketId, TicketKind,
+};
 
 /// What every method of [`Store`] returns.
 ///
@@ -82,10 +85,10 @@ pub trait Store: Send + Sync + std::fmt::Debug + 'static {
     /// The operator with this digest, revoked or not.
     fn operator_by_digest(&self, digest: KeyDigest) -> StoreFuture<'_, Option<Operator>>;
 
-    /// A grant with the secret that it opens, in one consistent read: the token path.
+    /// A grant with what it opens, in one consistent read: the token path.
     ///
-    /// Returned whatever their status and expiry, for the caller to judge in its order. `sealed` is `None` once the secret is deleted.
-    fn credential(&self, app: AppId, grant: GrantId) -> StoreFuture<'_, Lookup<Credential>>;
+    /// Returned whatever their status and expiry, for the caller to judge in its order.
+    fn grant_access(&self, app: AppId, grant: GrantId) -> StoreFuture<'_, Lookup<GrantAccess>>;
 
     /// The active, unexpired system grants of an app for the secret with this slug: at most two, since what counts is none, one, or several.
     fn system_grants(&self, app: AppId, slug: String) -> StoreFuture<'_, Vec<GrantId>>;
@@ -123,6 +126,39 @@ pub trait Store: Send + Sync + std::fmt::Debug + 'static {
     /// The grants of an app that the filter lets through, oldest first.
     fn grants(&self, app: AppId, filter: GrantFilter, page: Page<GrantId>) -> StoreFuture<'_, Vec<Grant>>;
 
+    /// The grants of an app that the filter lets through, oldest first, each with what it opens; and how many there are in all.
+    ///
+    /// By position, as the wire protocol pages; a grant that is made meanwhile appears at the end.
+    fn list_grants(&self, app: AppId, filter: GrantFilter, limit: NonZeroU32, offset: u64) -> StoreFuture<'_, GrantList>;
+
+    /// A credential of an app with its sealed values.
+    fn credential(&self, app: AppId, credential: CredentialId) -> StoreFuture<'_, Lookup<StoredCredential>>;
+
+    /// The credentials of an app that the filter lets through and that are not erased, oldest first. One owner has few of one provider: the
+    /// list is whole.
+    fn credentials(&self, app: AppId, filter: CredentialFilter) -> StoreFuture<'_, Vec<Credential>>;
+
+    /// An agent of an app, deleted or not.
+    fn agent(&self, app: AppId, agent: AgentId) -> StoreFuture<'_, Lookup<Agent>>;
+
+    /// The agent of an app with this name that is not deleted.
+    fn agent_by_name(&self, app: AppId, name: String) -> StoreFuture<'_, Option<Agent>>;
+
+    /// The agents of an app that are not deleted, oldest first.
+    fn agents(&self, app: AppId, page: Page<AgentId>) -> StoreFuture<'_, Vec<Agent>>;
+
+    /// The ticket of a kind with this digest, ended or not.
+    fn ticket_by_digest(&self, kind: TicketKind, digest: KeyDigest) -> StoreFuture<'_, Option<StoredTicket>>;
+
+    /// A ticket by its id.
+    fn ticket(&self, ticket: TicketId) -> StoreFuture<'_, Option<StoredTicket>>;
+
+    /// An app's registration of a kind and name.
+    fn registration(&self, app: AppId, kind: RegistrationKind, name: String) -> StoreFuture<'_, Option<StoredRegistration>>;
+
+    /// All registrations of an app of a kind, by name. There are few: the list is whole.
+    fn registrations(&self, app: AppId, kind: RegistrationKind) -> StoreFuture<'_, Vec<Registration>>;
+
     /// What is stored about master and root keys.
     fn stored_keys(&self) -> StoreFuture<'_, StoredKeys>;
 
@@ -140,6 +176,9 @@ pub trait Store: Send + Sync + std::fmt::Debug + 'static {
 
     /// The newest rows of a chain, or of all of them, newest first: at most `limit`.
     fn audit_newest(&self, chain: Option<ChainId>, limit: NonZeroU32) -> StoreFuture<'_, Vec<AuditRow>>;
+
+    /// The newest rows of an app's chain about any of some grants, newest first: at most `limit`.
+    fn audit_of_grants(&self, app: AppId, grants: Vec<GrantId>, limit: NonZeroU32) -> StoreFuture<'_, Vec<AuditRow>>;
 }
 
 /// The answer of a read that names an app and an id within it.
@@ -167,13 +206,81 @@ impl<T> Lookup<T> {
 
 /// A grant and what it opens.
 #[derive(Clone, Debug)]
-pub struct Credential {
+pub struct GrantAccess {
     /// The grant.
     pub grant: Grant,
-    /// The managed secret, without values.
-    pub secret: ManagedSecret,
-    /// Its sealed values; `None` once the secret is deleted. Open it with [`VaultKeys::open`](crate::crypto::VaultKeys::open).
+    /// The managed secret, without values; `None` for a login.
+    pub secret: Option<ManagedSecret>,
+    /// The credential, without values; `None` for a managed secret's own.
+    pub credential: Option<Credential>,
+    /// The sealed values; `None` once they are erased. Open them with [`VaultKeys::open`](crate::crypto::VaultKeys::open) and
+    /// [`GrantAccess::sealed_to`].
     pub sealed: Option<SealedSecret>,
+}
+
+impl GrantAccess {
+    /// What the values are sealed to.
+    pub fn sealed_to(&self) -> SealedTo {
+        match self.grant.opens {
+            Opens::Secret(secret) => secret.into(),
+            Opens::Key { credential, .. } | Opens::Login(credential) => credential.into(),
+        }
+    }
+
+    /// The versions that a release is judged by.
+    pub fn judged(&self) -> JudgedVersions {
+        JudgedVersions {
+            secret: self.secret.as_ref().map(|secret| secret.version),
+            generation: self.credential.as_ref().map(|credential| credential.generation),
+        }
+    }
+}
+
+/// A credential with its sealed values.
+#[derive(Clone, Debug)]
+pub struct StoredCredential {
+    /// The credential.
+    pub credential: Credential,
+    /// Its values; `None` once they are erased.
+    pub sealed: Option<SealedSecret>,
+}
+
+/// A ticket with its sealed secrets.
+#[derive(Clone, Debug)]
+pub struct StoredTicket {
+    /// The ticket.
+    pub ticket: Ticket,
+    /// Its secrets, if it has any.
+    pub sealed: Option<SealedSecret>,
+}
+
+/// A registration with its sealed client secret.
+#[derive(Clone, Debug)]
+pub struct StoredRegistration {
+    /// The registration.
+    pub registration: Registration,
+    /// Its client secret; `None` for a public client.
+    pub sealed: Option<SealedSecret>,
+}
+
+/// Which credentials to list; `None` means any.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CredentialFilter {
+    /// Only those of this provider, or placed by the managed secret with this slug.
+    pub provider: Option<String>,
+    /// Only keys placed by this managed secret.
+    pub secret: Option<SecretId>,
+    /// Only those of this owner.
+    pub owner: Option<Principal>,
+}
+
+/// A part of a list of grants.
+#[derive(Clone, Debug, Default)]
+pub struct GrantList {
+    /// The part.
+    pub grants: Vec<ListedGrant>,
+    /// How many there are in all.
+    pub total: u64,
 }
 
 /// One page of a list that is ordered by age. Entries made meanwhile appear at the end, so following pages never skip or repeat.

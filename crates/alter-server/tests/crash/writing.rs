@@ -12,7 +12,7 @@ use alter_server::audit::{AuditEntry, ChainId, Outcome, verify_all};
 use alter_server::clock::{Clock, SystemClock};
 use alter_server::crypto::VaultKeys;
 use alter_server::model::{
-    App, AppId, Grant, GrantId, GrantStatus, ManagedSecret, Principal, SecretId, SecretInjection, SecretKind, SecretStatus,
+    App, AppId, AppSettings, Grant, GrantId, ManagedSecret, Opens, Principal, SecretId, SecretInjection, SecretKind, SecretStatus,
 };
 use alter_server::store::sqlite::{Access, Opened, SqliteOptions, SqliteStore};
 use alter_server::store::{Commit, CommitError, Declined, Effect, Store};
@@ -25,7 +25,9 @@ pub fn writers(count: usize, store: &Arc<dyn Store>, keys: &Arc<VaultKeys>) -> J
         let (store, keys) = (Arc::clone(store), Arc::clone(keys));
         writers.spawn(async move {
             let app = AppId::random();
-            let create = || [Effect::CreateApp(App { id: app, name: app.to_string(), created_at: SystemClock.now() })];
+            let create = || {
+                [Effect::CreateApp(App { id: app, name: app.to_string(), settings: AppSettings::default(), created_at: SystemClock.now() })]
+            };
             acknowledge(&*store, ChainId::Vault, format!("app:{app}"), create).await;
             loop {
                 let (secret, grant) = secret_with_grant(app);
@@ -82,20 +84,7 @@ fn secret_with_grant(app: AppId) -> (ManagedSecret, Grant) {
         created_at: now,
         updated_at: now,
     };
-    let grant = Grant {
-        id: GrantId::random(),
-        app,
-        secret: id,
-        principal: Principal::System,
-        label: None,
-        parent: None,
-        status: GrantStatus::Active,
-        created_at: now,
-        expires_at: None,
-        revoked_at: None,
-        last_used_at: None,
-        scope_mismatch: None,
-    };
+    let grant = Grant::root(app, Opens::Secret(id), Principal::System, now);
     (secret, grant)
 }
 
@@ -125,7 +114,7 @@ async fn request_ids(store: &dyn Store) -> HashSet<String> {
 
 /// The secret behind an acknowledged grant opens, and is the one that was stored.
 async fn assert_opens(opened: &Opened, id: &str, app: AppId, grant: GrantId) {
-    let credential = opened.store.credential(app, grant).await.unwrap().found().unwrap_or_else(|| panic!("acknowledged and lost: {id}"));
-    let values = opened.keys.open(app, credential.secret.id, &credential.sealed.unwrap()).unwrap();
+    let access = opened.store.grant_access(app, grant).await.unwrap().found().unwrap_or_else(|| panic!("acknowledged and lost: {id}"));
+    let values = opened.keys.open(app, access.sealed_to(), &access.sealed.unwrap()).unwrap();
     assert_eq!(values["token"], Secret::new(id));
 }

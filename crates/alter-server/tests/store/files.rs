@@ -10,7 +10,7 @@ use super::harness::{Vault, failed};
 async fn no_file_holds_a_value_or_the_remains_of_a_deleted_one() {
     let vault = Vault::new();
     let made = vault.furnished("canary").await;
-    let sealed = vault.store.credential(made.app.id, made.grant.id).await.unwrap().found().unwrap().sealed.unwrap();
+    let sealed = vault.store.grant_access(made.app.id, made.grant.id).await.unwrap().found().unwrap().sealed.unwrap();
     let folder_holds = |needle: &[u8]| {
         let files = std::fs::read_dir(vault.folder.path()).unwrap().map(|file| std::fs::read(file.unwrap().path()).unwrap());
         files.into_iter().any(|bytes| bytes.windows(needle.len()).any(|window| window == needle))

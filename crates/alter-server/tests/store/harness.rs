@@ -12,11 +12,11 @@ use alter_server::audit::{AuditEntry, AuditKey, AuditRow, ChainId, Outcome};
 use alter_server::clock::{Clock, ManualClock, Timestamp};
 use alter_server::crypto::VaultKeys;
 use alter_server::model::{
-    ApiKey, App, AppId, Grant, GrantId, GrantStatus, KeyId, KeyStatus, ManagedSecret, Principal, SecretId, SecretInjection, SecretKind,
-    SecretStatus, display_prefix,
+    ApiKey, App, AppId, AppSettings, Grant, KeyId, KeyStatus, ManagedSecret, Opens, Person, Principal, SecretId, SecretInjection,
+    SecretKind, SecretStatus, display_prefix,
 };
 use alter_server::store::sqlite::{Access, SqliteOptions, SqliteStore};
-use alter_server::store::{Commit, CommitError, Effect, Receipt, Store};
+use alter_server::store::{Commit, CommitError, Effect, JudgedVersions, Receipt, Store};
 use tempfile::TempDir;
 
 pub const NOON: Timestamp = Timestamp::from_millis(1_795_000_000_000);
@@ -69,7 +69,7 @@ impl Vault {
 
     /// An app with a key, a secret with the value `hunter2`, and a system grant.
     pub async fn furnished(&self, name: &str) -> Furnished {
-        let app = App { id: AppId::random(), name: name.to_owned(), created_at: self.now() };
+        let app = App { id: AppId::random(), name: name.to_owned(), settings: AppSettings::default(), created_at: self.now() };
         self.apply(ChainId::Vault, Effect::CreateApp(app.clone())).await.unwrap();
         let key = self.api_key(app.id);
         let secret = self.secret(app.id, "github");
@@ -91,6 +91,7 @@ impl Vault {
             id: KeyId::random(),
             app,
             kind: KeyKind::Runtime,
+            agent: None,
             name: "test".to_owned(),
             digest: self.keys.digest(key.expose()),
             prefix: display_prefix(key.expose()),
@@ -120,20 +121,12 @@ impl Vault {
     }
 
     pub fn grant(&self, app: AppId, secret: SecretId) -> Grant {
-        Grant {
-            id: GrantId::random(),
-            app,
-            secret,
-            principal: Principal::System,
-            label: None,
-            parent: None,
-            status: GrantStatus::Active,
-            created_at: self.now(),
-            expires_at: None,
-            revoked_at: None,
-            last_used_at: None,
-            scope_mismatch: None,
-        }
+        Grant::root(app, Opens::Secret(secret), Principal::System, self.now())
+    }
+
+    /// A grant of one of the app's users.
+    pub fn users_grant(&self, app: AppId, secret: SecretId, subject: &str) -> Grant {
+        Grant::root(app, Opens::Secret(secret), user(subject), self.now())
     }
 
     /// All rows of a chain, the oldest first.
@@ -167,9 +160,10 @@ impl Furnished {
 
     /// A token call's commit without a nonce.
     pub fn token_call(&self) -> Commit {
-        Commit::new(self.intent())
-            .effect(Effect::UseKey { key: self.key.id })
-            .effect(Effect::UseGrant { grant: self.grant.id, secret_version: self.secret.version })
+        Commit::new(self.intent()).effect(Effect::UseKey { key: self.key.id }).effect(Effect::UseGrant {
+            grant: self.grant.id,
+            judged: JudgedVersions { secret: Some(self.secret.version), generation: None },
+        })
     }
 }
 
@@ -220,4 +214,14 @@ pub async fn begin<F: Future + Unpin>(future: &mut F) -> Option<F::Output> {
         std::task::Poll::Pending => std::task::Poll::Ready(None),
     })
     .await
+}
+
+/// A person at the issuer of these tests.
+pub fn person(subject: &str) -> Person {
+    Person { issuer: "https://id.example".to_owned(), subject: subject.to_owned() }
+}
+
+/// That person as a principal.
+pub fn user(subject: &str) -> Principal {
+    Principal::User(person(subject))
 }

@@ -4,11 +4,14 @@
 //! about SQLite's data folder.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should panic where it stands")]
 
+mod credentials;
 mod faults;
 mod files;
 mod harness;
 mod nonces;
 mod opening;
+mod people;
 mod rotation;
 mod suite;
+mod tickets;
 mod uses;

@@ -37,8 +37,8 @@ impl Vault {
     }
 
     async fn value(&self, made: &Furnished) -> Secret {
-        let credential = self.store.credential(made.app.id, made.grant.id).await.unwrap().found().unwrap();
-        self.keys.open(made.app.id, made.secret.id, &credential.sealed.unwrap()).unwrap()["token"].clone()
+        let access = self.store.grant_access(made.app.id, made.grant.id).await.unwrap().found().unwrap();
+        self.keys.open(made.app.id, made.secret.id, &access.sealed.unwrap()).unwrap()["token"].clone()
     }
 }
 
@@ -50,7 +50,7 @@ async fn wraps_change_and_payloads_do_not() {
         made.push(vault.furnished(name).await);
     }
     let sealed =
-        async |made: &Furnished| vault.store.credential(made.app.id, made.grant.id).await.unwrap().found().unwrap().sealed.unwrap();
+        async |made: &Furnished| vault.store.grant_access(made.app.id, made.grant.id).await.unwrap().found().unwrap().sealed.unwrap();
     let before = sealed(&made[0]).await;
     assert_eq!(vault.rotate().await.unwrap(), Progress { version: 2, data_keys: 5, remaining: 0, done: true });
     let after = sealed(&made[0]).await;
@@ -160,8 +160,8 @@ async fn a_key_given_from_outside_is_rotated_after_a_start_with_both() {
     assert!(!vault.folder.path().join("master.key").exists());
     assert_eq!(open(&first, None).unwrap_err().code(), "master_key_wrong");
     let alone = open(&second, None).unwrap();
-    let credential = alone.store.credential(made.app.id, made.grant.id).await.unwrap().found().unwrap();
-    assert_eq!(alone.keys.open(made.app.id, made.secret.id, &credential.sealed.unwrap()).unwrap()["token"], Secret::new("hunter2"));
+    let access = alone.store.grant_access(made.app.id, made.grant.id).await.unwrap().found().unwrap();
+    assert_eq!(alone.keys.open(made.app.id, made.secret.id, &access.sealed.unwrap()).unwrap()["token"], Secret::new("hunter2"));
     let (rotation, subject) = (Rotation::new(alone.key_home.clone()), Subject { store: &*alone.store, keys: &alone.keys });
     assert!(matches!(rotation.begin(subject, &row).await, Err(RotationError::NewKeyMissing)));
     assert_eq!(vault.now(), NOON);

@@ -6,12 +6,12 @@ use std::num::NonZeroU32;
 use alter_core::secret::Secret;
 use alter_server::audit::{AuditEntry, ChainId, Outcome, Standing};
 use alter_server::model::{
-    App, AppId, GrantFilter, GrantId, GrantStatus, KeyDigest, KeyId, KeyStatus, Operator, OperatorId, OperatorRole, Principal,
-    ScopeMismatch, SecretId, SecretStatus,
+    App, AppId, AppSettings, GrantFilter, GrantId, GrantStatus, KeyDigest, KeyId, KeyStatus, Membership, Operator, OperatorId,
+    OperatorRole, ScopeMismatch, SecretId, SecretStatus, ShownStatus, View,
 };
 use alter_server::store::{Commit, Declined, Effect, Entity, Lookup, Page};
 
-use super::harness::{NOON, Vault, declined, many};
+use super::harness::{NOON, Vault, declined, many, person};
 
 #[tokio::test]
 async fn everything_created_is_read_back_as_it_was() {
@@ -26,9 +26,9 @@ async fn everything_created_is_read_back_as_it_was() {
     assert_eq!(store.secret_by_slug(made.app.id, "github".into()).await.unwrap(), Some(made.secret.clone()));
     assert_eq!(store.grant(made.app.id, made.grant.id).await.unwrap(), Lookup::Found(made.grant.clone()));
 
-    let credential = store.credential(made.app.id, made.grant.id).await.unwrap().found().unwrap();
-    assert_eq!((&credential.grant, &credential.secret), (&made.grant, &made.secret));
-    let opened = vault.keys.open(made.app.id, made.secret.id, &credential.sealed.unwrap()).unwrap();
+    let access = store.grant_access(made.app.id, made.grant.id).await.unwrap().found().unwrap();
+    assert_eq!((&access.grant, access.secret.as_ref()), (&made.grant, Some(&made.secret)));
+    let opened = vault.keys.open(made.app.id, made.secret.id, &access.sealed.unwrap()).unwrap();
     assert_eq!(opened["token"], Secret::new("hunter2"));
     assert_eq!(opened["extra"], Secret::new("swordfish"));
     assert_eq!(opened.len(), 2);
@@ -46,7 +46,7 @@ async fn what_does_not_exist_is_not_found() {
     assert_eq!(store.secret(app, SecretId::random()).await.unwrap(), Lookup::Unknown);
     assert_eq!(store.secret_by_slug(app, "none".into()).await.unwrap(), None);
     assert_eq!(store.grant(app, GrantId::random()).await.unwrap(), Lookup::Unknown);
-    assert!(matches!(store.credential(app, GrantId::random()).await.unwrap(), Lookup::Unknown));
+    assert!(matches!(store.grant_access(app, GrantId::random()).await.unwrap(), Lookup::Unknown));
     assert!(store.system_grants(app, "none".into()).await.unwrap().is_empty());
     assert!(store.audit_heads().await.unwrap().is_empty());
     assert!(store.audit_newest(None, many()).await.unwrap().is_empty());
@@ -60,7 +60,7 @@ async fn another_apps_things_are_foreign_and_cannot_be_changed() {
     assert_eq!(store.key(app, theirs.key.id).await.unwrap(), Lookup::Foreign);
     assert_eq!(store.secret(app, theirs.secret.id).await.unwrap(), Lookup::Foreign);
     assert_eq!(store.grant(app, theirs.grant.id).await.unwrap(), Lookup::Foreign);
-    assert!(matches!(store.credential(app, theirs.grant.id).await.unwrap(), Lookup::Foreign));
+    assert!(matches!(store.grant_access(app, theirs.grant.id).await.unwrap(), Lookup::Foreign));
     assert_eq!(store.keys(app, Page { after: Some(theirs.key.id), limit: many() }).await.unwrap(), vec![]);
 
     let mismatch = ScopeMismatch { reported_at: NOON, missing_scopes: None };
@@ -88,7 +88,7 @@ async fn another_apps_things_are_foreign_and_cannot_be_changed() {
 async fn names_and_slugs_are_taken_once() {
     let vault = Vault::new();
     let made = vault.furnished("shop").await;
-    let again = App { id: AppId::random(), name: "shop".into(), created_at: NOON };
+    let again = App { id: AppId::random(), name: "shop".into(), settings: AppSettings::default(), created_at: NOON };
     assert_eq!(declined(vault.apply(ChainId::Vault, Effect::CreateApp(again)).await), Declined::Exists(Entity::App));
 
     let twin = vault.secret(made.app.id, "github");
@@ -157,17 +157,17 @@ async fn a_secret_changes_only_from_the_version_that_was_read() {
     let again = Effect::UpdateSecret { secret: Box::new(next.clone()), sealed: None };
     assert_eq!(declined(vault.apply(made.chain(), again).await), Declined::SecretChanged);
 
-    let credential = vault.store.credential(made.app.id, made.grant.id).await.unwrap().found().unwrap();
-    assert_eq!(credential.secret, next);
-    let opened = vault.keys.open(made.app.id, made.secret.id, &credential.sealed.unwrap()).unwrap();
+    let access = vault.store.grant_access(made.app.id, made.grant.id).await.unwrap().found().unwrap();
+    assert_eq!(access.secret.as_ref(), Some(&next));
+    let opened = vault.keys.open(made.app.id, made.secret.id, &access.sealed.unwrap()).unwrap();
     assert_eq!(opened, values, "all old values are gone");
 
     // A change without values keeps them.
     (next.version, next.name) = (3, "third".into());
     vault.apply(made.chain(), Effect::UpdateSecret { secret: Box::new(next.clone()), sealed: None }).await.unwrap();
-    let credential = vault.store.credential(made.app.id, made.grant.id).await.unwrap().found().unwrap();
-    assert_eq!(credential.secret, next);
-    assert_eq!(vault.keys.open(made.app.id, made.secret.id, &credential.sealed.unwrap()).unwrap(), values);
+    let access = vault.store.grant_access(made.app.id, made.grant.id).await.unwrap().found().unwrap();
+    assert_eq!(access.secret.as_ref(), Some(&next));
+    assert_eq!(vault.keys.open(made.app.id, made.secret.id, &access.sealed.unwrap()).unwrap(), values);
 }
 
 #[tokio::test]
@@ -180,8 +180,8 @@ async fn a_deleted_secret_has_no_values_and_no_new_grants() {
     let grant = vault.grant(made.app.id, made.secret.id);
     assert_eq!(declined(vault.apply(made.chain(), Effect::CreateGrant(Box::new(grant))).await), Declined::SecretDeleted);
 
-    let credential = vault.store.credential(made.app.id, made.grant.id).await.unwrap().found().unwrap();
-    assert_eq!((credential.secret.status, credential.sealed), (SecretStatus::Deleted, None));
+    let access = vault.store.grant_access(made.app.id, made.grant.id).await.unwrap().found().unwrap();
+    assert_eq!((access.secret.unwrap().status, access.sealed), (SecretStatus::Deleted, None));
     assert_eq!(vault.store.secrets(made.app.id, Page::first(many())).await.unwrap(), vec![]);
     assert!(matches!(vault.store.secret(made.app.id, made.secret.id).await.unwrap(), Lookup::Found(_)));
 }
@@ -235,7 +235,7 @@ async fn pages_neither_skip_nor_repeat() {
     for number in 0..7 {
         let mut grant = vault.grant(made.app.id, made.secret.id);
         if number % 2 == 0 {
-            grant.principal = Principal::User(format!("user-{number}"));
+            grant = vault.users_grant(made.app.id, made.secret.id, &format!("user-{number}"));
         }
         vault.apply(made.chain(), Effect::CreateGrant(Box::new(grant.clone()))).await.unwrap();
         all.push(grant);
@@ -260,8 +260,8 @@ async fn pages_neither_skip_nor_repeat() {
 async fn grants_are_filtered_by_every_member() {
     let vault = Vault::new();
     let made = vault.furnished("shop").await;
-    let mut users = vault.grant(made.app.id, made.secret.id);
-    (users.principal, users.label) = (Principal::User("u1".into()), Some("work".into()));
+    let mut users = vault.users_grant(made.app.id, made.secret.id, "u1");
+    users.label = Some("work".into());
     vault.apply(made.chain(), Effect::CreateGrant(Box::new(users.clone()))).await.unwrap();
     vault.apply(made.chain(), Effect::RevokeGrant { app: made.app.id, grant: made.grant.id }).await.unwrap();
     let list = async |filter| {
@@ -270,12 +270,20 @@ async fn grants_are_filtered_by_every_member() {
     };
     let any = GrantFilter::default();
     let (system, user) = (made.grant.id, users.id);
-    assert_eq!(list(GrantFilter { principal: Some(Principal::System), ..any.clone() }).await, [system]);
-    assert_eq!(list(GrantFilter { principal: Some(Principal::User("u1".into())), ..any.clone() }).await, [user]);
-    assert_eq!(list(GrantFilter { principal: Some(Principal::User("u2".into())), ..any.clone() }).await, []);
-    assert_eq!(list(GrantFilter { status: Some(GrantStatus::Active), ..any.clone() }).await, [user]);
-    assert_eq!(list(GrantFilter { secret: Some(made.secret.id), ..any.clone() }).await, [system, user]);
-    assert_eq!(list(GrantFilter { secret: Some(SecretId::random()), ..any.clone() }).await, []);
+    let member = |subject: &str| View::Person(Membership { person: person(subject), groups: Vec::new() });
+    assert_eq!(list(GrantFilter { view: View::System, ..any.clone() }).await, [system]);
+    assert_eq!(list(GrantFilter { view: member("u1"), ..any.clone() }).await, [user]);
+    assert_eq!(list(GrantFilter { view: member("u2"), ..any.clone() }).await, []);
+    assert_eq!(list(GrantFilter { status: Some(ShownStatus::Active), ..any.clone() }).await, [user]);
+    assert_eq!(list(GrantFilter { status: Some(ShownStatus::Revoked), ..any.clone() }).await, [system]);
+    assert_eq!(list(GrantFilter { status: Some(ShownStatus::Expired), ..any.clone() }).await, []);
+    assert_eq!(list(GrantFilter { provider: Some("github".into()), ..any.clone() }).await, [system, user]);
+    assert_eq!(list(GrantFilter { provider: Some("gitlab".into()), ..any.clone() }).await, []);
+    assert_eq!(list(GrantFilter { credential: Some(made.grant.opens.credential_id()), ..any.clone() }).await, [system, user]);
+    assert_eq!(list(GrantFilter { label: Some("work".into()), ..any.clone() }).await, [user]);
+    assert_eq!(list(GrantFilter { subject: Some("u1".into()), ..any.clone() }).await, [user]);
+    assert_eq!(list(GrantFilter { account: Some("a@b.c".into()), ..any.clone() }).await, []);
+    assert_eq!(list(GrantFilter { parent: Some(system), ..any.clone() }).await, []);
 }
 
 #[tokio::test]
@@ -285,8 +293,7 @@ async fn system_grants_are_the_live_ones_of_the_app_itself() {
     let find = async || vault.store.system_grants(made.app.id, "github".into()).await.unwrap();
     assert_eq!(find().await, [made.grant.id]);
 
-    let mut users = vault.grant(made.app.id, made.secret.id);
-    users.principal = Principal::User("u1".into());
+    let users = vault.users_grant(made.app.id, made.secret.id, "u1");
     let mut brief = vault.grant(made.app.id, made.secret.id);
     brief.expires_at = Some(vault.now().plus(std::time::Duration::from_secs(10)));
     for grant in [&users, &brief] {

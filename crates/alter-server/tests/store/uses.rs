@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use alter_server::audit::{AuditEntry, Outcome, Standing};
 use alter_server::model::{Actor, CallerType, GrantId, KeyId, KeyStatus};
-use alter_server::store::{Commit, Declined, Effect, Entity};
+use alter_server::store::{Commit, Declined, Effect, Entity, JudgedVersions};
 
 use super::harness::{NOON, Vault, begin, declined, soon};
 
@@ -91,7 +91,7 @@ async fn a_use_of_what_does_not_exist_is_declined() {
     let made = vault.furnished("shop").await;
     let key = Commit::new(made.intent()).effect(Effect::UseKey { key: KeyId::random() });
     assert_eq!(declined(vault.commit(key).await), Declined::NotFound(Entity::Key));
-    let grant = Commit::new(made.intent()).effect(Effect::UseGrant { grant: GrantId::random(), secret_version: 1 });
+    let grant = Commit::new(made.intent()).effect(Effect::UseGrant { grant: GrantId::random(), judged: JudgedVersions::default() });
     assert_eq!(declined(vault.commit(grant).await), Declined::NotFound(Entity::Grant));
 }
 

@@ -15,7 +15,7 @@ use super::shape;
 use crate::api::Vault;
 use crate::api::refusal::Refusal;
 use crate::audit::ChainId;
-use crate::model::{App, AppId};
+use crate::model::{App, AppId, AppSettings};
 use crate::store::Effect;
 
 #[derive(Deserialize)]
@@ -40,7 +40,7 @@ pub async fn show(State(vault): State<Arc<Vault>>, Path(app): Path<String>) -> R
 pub async fn create(State(vault): State<Arc<Vault>>, author: Author, body: Body) -> Result<(StatusCode, Json<Value>), Refusal> {
     let NewApp { name } = read::json(body).await?;
     read::check_name("name", &name)?;
-    let app = App { id: AppId::random(), name, created_at: vault.clock.now() };
+    let app = App { id: AppId::random(), name, settings: AppSettings::default(), created_at: vault.clock.now() };
     let row = author.row(ChainId::Vault, "app.create").subject("app", app.id);
     commit(&vault, row, vec![Effect::CreateApp(app.clone())]).await?;
     Ok((StatusCode::CREATED, Json(shape::app(&app))))

@@ -17,7 +17,7 @@ use super::{secrets, shape};
 use crate::api::Vault;
 use crate::api::refusal::Refusal;
 use crate::audit::ChainId;
-use crate::model::{App, Grant, GrantFilter, GrantId, GrantStatus, ManagedSecret, Principal, SecretId};
+use crate::model::{App, Grant, GrantFilter, GrantId, GrantStatus, Opens, Principal};
 use crate::store::Effect;
 
 #[derive(Deserialize)]
@@ -46,19 +46,16 @@ pub async fn list(
     Params(only): Params<GrantQuery>,
 ) -> Result<Json<Value>, Refusal> {
     let (app, page) = (read::app(&vault, &app).await?, query.page(GrantId::parse)?);
-    let mut filter = GrantFilter::default();
-    if let Some(slug) = only.provider_id {
-        filter.secret = Some(secrets::find(&vault, &app, &slug).await?.id);
-    }
+    let filter = GrantFilter { provider: only.provider_id, ..GrantFilter::default() };
+    let mut known = HashMap::new();
     let grants = vault.store.grants(app.id, filter, page).await?;
-    let mut known: HashMap<SecretId, Option<ManagedSecret>> = HashMap::new();
     let mut items = Vec::with_capacity(grants.len());
     for grant in &grants {
-        let secret = match known.entry(grant.secret) {
+        let opened = match known.entry(grant.opens) {
             Entry::Occupied(known) => known.into_mut(),
-            Entry::Vacant(place) => place.insert(secret_of(&vault, &app, grant).await?),
+            Entry::Vacant(place) => place.insert(opened(&vault, &app, grant).await?),
         };
-        items.push(shape::grant(grant, secret.as_ref(), vault.clock.now()));
+        items.push(shape::grant(grant, opened, vault.clock.now()));
     }
     Ok(Json(shape::page(items, page.limit.get(), "grant_id")))
 }
@@ -83,23 +80,12 @@ pub async fn create(
     let app = read::app(&vault, &app).await?;
     let secret = secrets::find(&vault, &app, &wanted.secret).await?;
     let now = vault.clock.now();
-    let grant = Grant {
-        id: GrantId::random(),
-        app: app.id,
-        secret: secret.id,
-        principal: Principal::System,
-        label: wanted.label.filter(|label| !label.is_empty()),
-        parent: None,
-        status: GrantStatus::Active,
-        created_at: now,
-        expires_at: read::expiry(wanted.expires_in, now)?,
-        revoked_at: None,
-        last_used_at: None,
-        scope_mismatch: None,
-    };
+    let mut grant = Grant::root(app.id, Opens::Secret(secret.id), Principal::System, now);
+    grant.label = wanted.label.filter(|label| !label.is_empty());
+    grant.expires_at = read::expiry(wanted.expires_in, now)?;
     let row = author.row(ChainId::App(app.id), "grant.create").grant(grant.id).provider(&secret.slug);
     commit(&vault, row, vec![Effect::CreateGrant(Box::new(grant.clone()))]).await?;
-    Ok((StatusCode::CREATED, Json(shape::grant(&grant, Some(&secret), now))))
+    Ok((StatusCode::CREATED, Json(shape::grant(&grant, &shape::Opened { secret: Some(secret), credential: None }, now))))
 }
 
 /// `POST /apps/{app}/grants/{grant}/revoke`: doing it again changes nothing.
@@ -119,8 +105,8 @@ pub async fn revoke(
 
 async fn shown(vault: &Vault, app: &App, named: &str) -> Result<Json<Value>, Refusal> {
     let grant = find(vault, app, named).await?;
-    let secret = secret_of(vault, app, &grant).await?;
-    Ok(Json(shape::grant(&grant, secret.as_ref(), vault.clock.now())))
+    let opened = opened(vault, app, &grant).await?;
+    Ok(Json(shape::grant(&grant, &opened, vault.clock.now())))
 }
 
 async fn find(vault: &Vault, app: &App, named: &str) -> Result<Grant, Refusal> {
@@ -129,6 +115,14 @@ async fn find(vault: &Vault, app: &App, named: &str) -> Result<Grant, Refusal> {
     vault.store.grant(app.id, id).await?.found().ok_or_else(missing)
 }
 
-async fn secret_of(vault: &Vault, app: &App, grant: &Grant) -> Result<Option<ManagedSecret>, Refusal> {
-    Ok(vault.store.secret(app.id, grant.secret).await?.found())
+async fn opened(vault: &Vault, app: &App, grant: &Grant) -> Result<shape::Opened, Refusal> {
+    let secret = match grant.opens.secret() {
+        Some(secret) => vault.store.secret(app.id, secret).await?.found(),
+        None => None,
+    };
+    let credential = match grant.opens.credential() {
+        Some(credential) => vault.store.credential(app.id, credential).await?.found().map(|stored| stored.credential),
+        None => None,
+    };
+    Ok(shape::Opened { secret, credential })
 }

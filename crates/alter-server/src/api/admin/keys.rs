@@ -67,6 +67,7 @@ pub async fn create(
         id: KeyId::random(),
         app: app.id,
         kind: KeyKind::Runtime,
+        agent: None,
         name: wanted.name,
         digest: vault.keys.digest(plain.expose()),
         prefix: display_prefix(plain.expose()),

@@ -5,7 +5,9 @@ use serde_json::{Value, json};
 
 use crate::audit::{AuditRow, Head, Report};
 use crate::clock::Timestamp;
-use crate::model::{ApiKey, App, Grant, GrantStatus, KeyStatus, ManagedSecret, Operator, Principal, SecretStatus};
+use crate::model::{
+    ApiKey, App, Credential, CredentialState, Grant, KeyStatus, ManagedSecret, Operator, Principal, SecretStatus, ShownStatus,
+};
 
 /// A listing; `next` is what `after` takes for the following page, or null.
 pub fn page(items: Vec<Value>, limit: u32, id: &str) -> Value {
@@ -78,27 +80,49 @@ pub fn secret(secret: &ManagedSecret) -> Value {
     })
 }
 
-/// A grant. `secret` is the one it opens; its slug is what clients call the provider.
-pub fn grant(grant: &Grant, secret: Option<&ManagedSecret>, now: Timestamp) -> Value {
-    let deleted = secret.is_none_or(|secret| secret.status == SecretStatus::Deleted);
-    let status = match grant.status {
-        GrantStatus::Revoked => "revoked",
-        GrantStatus::Active if deleted => "deleted",
-        GrantStatus::Active if grant.has_expired(now) => "expired",
-        GrantStatus::Active => "active",
+/// What a grant opens, without values.
+pub struct Opened {
+    /// The managed secret.
+    pub secret: Option<ManagedSecret>,
+    /// The credential.
+    pub credential: Option<Credential>,
+}
+
+/// A grant with what it opens.
+pub fn grant(grant: &Grant, opened: &Opened, now: Timestamp) -> Value {
+    let (secret, credential) = (opened.secret.as_ref(), opened.credential.as_ref());
+    let gone = match (secret, credential) {
+        (None, None) => true,
+        (secret, credential) => {
+            secret.is_some_and(|secret| secret.status == SecretStatus::Deleted)
+                || credential.is_some_and(|credential| credential.state == CredentialState::Erased)
+        }
     };
-    let app_user_id = match &grant.principal {
-        Principal::System => None,
-        Principal::User(id) => Some(id),
+    let status = match grant.shown_status(now) {
+        ShownStatus::Active | ShownStatus::Expired if gone => "deleted",
+        status => status.as_str(),
+    };
+    let (app_user_id, agent) = match &grant.principal {
+        Principal::User(person) => (Some(&person.subject), None),
+        principal => (None, principal.agent()),
     };
     json!({
         "grant_id": grant.id,
-        "provider_id": secret.map(|secret| &secret.slug),
-        "managed_secret_id": grant.secret,
-        "principal_type": if app_user_id.is_some() { "user" } else { "system" },
+        "provider_id": secret.map(|secret| &secret.slug).or(credential.map(|credential| &credential.provider)),
+        "managed_secret_id": grant.opens.secret(),
+        "credential_id": grant.opens.credential_id(),
+        "account_identifier": credential.and_then(|credential| credential.account.as_ref()).map(|account| &account.identifier),
+        "principal_type": grant.principal.kind(),
         "app_user_id": app_user_id,
+        "agent_id": agent,
         "label": grant.label,
+        "parent_grant_id": grant.parent,
+        "depth": grant.depth,
+        "delegable": grant.delegable,
+        "scope_constraint": grant.scope_constraint,
+        "grant_policy": grant.policy,
         "status": status,
+        "needs_reconnect": credential.is_some_and(|credential| credential.state == CredentialState::Dead),
         "created_at": grant.created_at,
         "expires_at": grant.expires_at,
         "revoked_at": grant.revoked_at,

@@ -66,6 +66,20 @@ impl<'r, 's> Columns<'r, 's> {
         Ok(value)
     }
 
+    /// Passes over columns.
+    pub(super) const fn skip(&mut self, columns: usize) {
+        self.next += columns;
+    }
+
+    /// What an outer join brought: `None` if its first column, which is never null by itself, is null; `width` columns in all.
+    pub(super) fn maybe<T>(&mut self, width: usize, read: impl FnOnce(&mut Self) -> rusqlite::Result<T>) -> rusqlite::Result<Option<T>> {
+        if self.row.get_ref(self.next)? == rusqlite::types::ValueRef::Null {
+            self.skip(width);
+            return Ok(None);
+        }
+        read(self).map(Some)
+    }
+
     pub(super) fn id<T>(&mut self, make: impl Fn(Uuid) -> T) -> rusqlite::Result<T> {
         Ok(make(Uuid::from_bytes(self.get()?)))
     }

@@ -3,15 +3,12 @@
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::columns::{is_dangling, is_duplicate, maybe_bytes, to_json};
-use super::master_keys;
-use super::rows::{KEY_KINDS, principal_columns};
+use super::rows::KEY_KINDS;
 use super::uses::UseCache;
+use super::{agents, credentials, grants, master_keys, registrations, sealed, tickets};
 use crate::clock::Timestamp;
 use crate::crypto::SealedSecret;
-use crate::model::{
-    Actor, ApiKey, App, AppId, Grant, GrantId, GrantStatus, KeyId, KeyStatus, ManagedSecret, Operator, OperatorId, ScopeMismatch, SecretId,
-    SecretStatus,
-};
+use crate::model::{Actor, ApiKey, App, AppId, AppSettings, KeyId, KeyStatus, ManagedSecret, Operator, OperatorId, SecretId, SecretStatus};
 use crate::store::{Declined, Effect, Entity};
 
 /// Why an effect was not applied.
@@ -47,10 +44,11 @@ pub(super) fn apply(connection: &Connection, uses: &mut UseCache, now: Timestamp
     }
     match effect {
         Effect::UseKey { key } => uses.use_key(connection, now, *key),
-        Effect::UseGrant { grant, secret_version } => uses.use_grant(connection, now, *grant, *secret_version),
+        Effect::UseGrant { grant, judged } => uses.use_grant(connection, now, *grant, *judged),
         Effect::RegisterActor(actor) => register_actor(connection, actor),
-        Effect::FlagScopeMismatch { app, grant, mismatch } => flag_mismatch(connection, *app, *grant, mismatch),
+        Effect::FlagScopeMismatch { app, grant, mismatch } => grants::flag_mismatch(connection, *app, *grant, mismatch),
         Effect::CreateApp(app) => create_app(connection, app),
+        Effect::UpdateApp { app, settings } => update_app(connection, *app, settings),
         Effect::CreateOperator(operator) => create_operator(connection, operator),
         Effect::RevokeOperator { operator } => revoke_operator(connection, now, *operator),
         Effect::CreateKey(key) => create_key(connection, key),
@@ -61,13 +59,28 @@ pub(super) fn apply(connection: &Connection, uses: &mut UseCache, now: Timestamp
         Effect::AddMasterKey { version, check } => master_keys::add(connection, now, *version, *check),
         Effect::Rewrap(rewraps) => master_keys::rewrap(connection, rewraps),
         Effect::KeepMasterKey { version } => master_keys::keep(connection, *version),
-        Effect::CreateGrant(grant) => create_grant(connection, grant),
-        Effect::RevokeGrant { app, grant } => revoke_grant(connection, now, *app, *grant),
+        Effect::CreateGrant(grant) => grants::create(connection, now, grant),
+        Effect::RevokeGrant { app, grant } => grants::revoke(connection, now, *app, *grant),
+        Effect::RevokeDelegation { app, parent, agent } => grants::revoke_delegation(connection, now, *app, *parent, *agent),
+        Effect::CreateAgent(agent) => agents::create(connection, agent),
+        Effect::SetAgentStatus { app, agent, status } => agents::set_status(connection, now, *app, *agent, *status),
+        Effect::CreateCredential { credential, sealed } => credentials::create(connection, credential, sealed),
+        Effect::RenewCredential { renewal, sealed } => credentials::renew(connection, now, renewal, sealed),
+        Effect::LeaseCredential { app, credential, generation, fence, until } => {
+            credentials::lease(connection, now, (*app, *credential), *generation, *fence, *until)
+        }
+        Effect::EndLease { app, credential, fence, ending } => credentials::end_lease(connection, now, (*app, *credential), *fence, ending),
+        Effect::CreateTicket { ticket, sealed } => tickets::create(connection, now, ticket, sealed.as_ref()),
+        Effect::UpdateTicket { ticket, sealed } => tickets::update(connection, ticket, sealed.as_ref()),
+        Effect::DeleteTicket { app, ticket } => tickets::delete(connection, *app, *ticket),
+        Effect::CreateRegistration { registration, sealed } => registrations::create(connection, registration, sealed.as_ref()),
+        Effect::UpdateRegistration { registration, sealed } => registrations::update(connection, registration, sealed.as_ref()),
+        Effect::DeleteRegistration { app, registration } => registrations::delete(connection, *app, *registration),
     }
 }
 
 /// Turns a broken constraint of an insert into what it means.
-fn inserted(result: rusqlite::Result<usize>, entity: Entity, owner: Entity) -> Applied {
+pub(super) fn inserted(result: rusqlite::Result<usize>, entity: Entity, owner: Entity) -> Applied {
     match result {
         Ok(_) => Ok(()),
         Err(error) if is_duplicate(&error) => Err(Declined::Exists(entity).into()),
@@ -76,7 +89,7 @@ fn inserted(result: rusqlite::Result<usize>, entity: Entity, owner: Entity) -> A
     }
 }
 
-fn changed(result: rusqlite::Result<usize>, entity: Entity) -> Applied {
+pub(super) fn changed(result: rusqlite::Result<usize>, entity: Entity) -> Applied {
     if result? == 0 { Err(Declined::NotFound(entity).into()) } else { Ok(()) }
 }
 
@@ -95,22 +108,20 @@ fn register_actor(connection: &Connection, actor: &Actor) -> Applied {
     Ok(())
 }
 
-fn flag_mismatch(connection: &Connection, app: AppId, grant: GrantId, mismatch: &ScopeMismatch) -> Applied {
-    let update = connection.prepare_cached("UPDATE grants SET scope_mismatch = ?3 WHERE id = ?1 AND app = ?2")?.execute(params![
-        grant.0.into_bytes(),
-        app.0.into_bytes(),
-        to_json(mismatch)
-    ]);
-    changed(update, Entity::Grant)
-}
-
 fn create_app(connection: &Connection, app: &App) -> Applied {
-    let insert = connection.prepare_cached("INSERT INTO apps (id, name, created_at) VALUES (?1, ?2, ?3)")?.execute(params![
+    let insert = connection.prepare_cached("INSERT INTO apps (id, name, settings, created_at) VALUES (?1, ?2, ?3, ?4)")?.execute(params![
         app.id.0.into_bytes(),
         app.name,
+        to_json(&app.settings),
         app.created_at.as_millis()
     ]);
     inserted(insert, Entity::App, Entity::App)
+}
+
+fn update_app(connection: &Connection, app: AppId, settings: &AppSettings) -> Applied {
+    let update =
+        connection.prepare_cached("UPDATE apps SET settings = ?2 WHERE id = ?1")?.execute(params![app.0.into_bytes(), to_json(settings)]);
+    changed(update, Entity::App)
 }
 
 fn create_operator(connection: &Connection, operator: &Operator) -> Applied {
@@ -141,13 +152,14 @@ fn create_key(connection: &Connection, key: &ApiKey) -> Applied {
     let kind = KEY_KINDS.iter().find(|(kind, _)| *kind == key.kind).expect("the table has every kind").1;
     let insert = connection
         .prepare_cached(
-            "INSERT INTO api_keys (id, app, kind, name, digest, prefix, scopes, status, created_at, expires_at, last_used_at)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+            "INSERT INTO api_keys (id, app, kind, agent, name, digest, prefix, scopes, status, created_at, expires_at, last_used_at)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
         )?
         .execute(params![
             key.id.0.into_bytes(),
             key.app.0.into_bytes(),
             kind,
+            maybe_bytes(key.agent.map(|agent| agent.0)),
             key.name,
             key.digest.0,
             key.prefix,
@@ -173,31 +185,8 @@ fn set_key_status(connection: &Connection, app: AppId, key: KeyId, status: KeySt
     Ok(())
 }
 
-fn store_sealed(connection: &Connection, sealed: &SealedSecret) -> Applied {
-    let data_key = sealed.data_key.0.into_bytes();
-    let inserted = connection.prepare_cached("INSERT INTO data_keys (id, master_version, wrapped) VALUES (?1, ?2, ?3)")?.execute(params![
-        data_key,
-        sealed.wrapped.master_version,
-        sealed.wrapped.bytes
-    ]);
-    match inserted {
-        // A rotation has ended between sealing and storing: the key that could open this is about to be destroyed.
-        Err(error) if is_dangling(&error) => return Err(Declined::MasterKeyChanged.into()),
-        inserted => inserted?,
-    };
-    let mut insert = connection.prepare_cached("INSERT INTO sealed_fields (data_key, field, sealed) VALUES (?1, ?2, ?3)")?;
-    for (field, bytes) in &sealed.fields {
-        insert.execute(params![data_key, field, bytes])?;
-    }
-    Ok(())
-}
-
-fn erase_sealed(connection: &Connection, data_key: [u8; 16]) -> rusqlite::Result<()> {
-    connection.prepare_cached("DELETE FROM data_keys WHERE id = ?1")?.execute([data_key]).map(drop)
-}
-
-fn create_secret(connection: &Connection, secret: &ManagedSecret, sealed: &SealedSecret) -> Applied {
-    store_sealed(connection, sealed)?;
+fn create_secret(connection: &Connection, secret: &ManagedSecret, values: &SealedSecret) -> Applied {
+    sealed::store(connection, values)?;
     let insert = connection
         .prepare_cached(
             "INSERT INTO secrets (id, app, slug, name, kind, version, allowed_hosts, injection, parameters, status, data_key, created_at, updated_at)
@@ -213,7 +202,7 @@ fn create_secret(connection: &Connection, secret: &ManagedSecret, sealed: &Seale
             to_json(&secret.injection),
             to_json(&secret.parameters),
             SecretStatus::Active.as_str(),
-            sealed.data_key.0.into_bytes(),
+            values.data_key.0.into_bytes(),
             secret.created_at.as_millis(),
             secret.updated_at.as_millis(),
         ]);
@@ -221,7 +210,7 @@ fn create_secret(connection: &Connection, secret: &ManagedSecret, sealed: &Seale
 }
 
 /// Version and data key of an active secret of the app.
-fn active_secret(connection: &Connection, app: AppId, secret: SecretId) -> Result<(u32, [u8; 16]), Stop> {
+pub(super) fn active_secret(connection: &Connection, app: AppId, secret: SecretId) -> Result<(u32, [u8; 16]), Stop> {
     let found: Option<(u32, Option<[u8; 16]>)> = connection
         .prepare_cached("SELECT version, data_key FROM secrets WHERE id = ?1 AND app = ?2")?
         .query_row(params![secret.0.into_bytes(), app.0.into_bytes()], |row| Ok((row.get(0)?, row.get(1)?)))
@@ -233,13 +222,13 @@ fn active_secret(connection: &Connection, app: AppId, secret: SecretId) -> Resul
     }
 }
 
-fn update_secret(connection: &Connection, secret: &ManagedSecret, sealed: Option<&SealedSecret>) -> Applied {
+fn update_secret(connection: &Connection, secret: &ManagedSecret, values: Option<&SealedSecret>) -> Applied {
     let (version, old_key) = active_secret(connection, secret.app, secret.id)?;
     if secret.version != version + 1 {
         return Err(Declined::SecretChanged.into());
     }
-    if let Some(sealed) = sealed {
-        store_sealed(connection, sealed)?;
+    if let Some(values) = values {
+        sealed::store(connection, values)?;
     }
     let update = connection
         .prepare_cached(
@@ -255,12 +244,12 @@ fn update_secret(connection: &Connection, secret: &ManagedSecret, sealed: Option
             to_json(&secret.allowed_hosts),
             to_json(&secret.injection),
             to_json(&secret.parameters),
-            sealed.map_or(old_key, |sealed| sealed.data_key.0.into_bytes()),
+            values.map_or(old_key, |values| values.data_key.0.into_bytes()),
             secret.updated_at.as_millis(),
         ]);
     inserted(update, Entity::Secret, Entity::App)?;
-    if sealed.is_some() {
-        erase_sealed(connection, old_key)?;
+    if values.is_some() {
+        sealed::erase(connection, old_key)?;
     }
     Ok(())
 }
@@ -270,40 +259,6 @@ fn delete_secret(connection: &Connection, now: Timestamp, app: AppId, secret: Se
     connection
         .prepare_cached("UPDATE secrets SET status = ?2, data_key = NULL, version = version + 1, updated_at = ?3 WHERE id = ?1")?
         .execute(params![secret.0.into_bytes(), SecretStatus::Deleted.as_str(), now.as_millis()])?;
-    erase_sealed(connection, data_key)?;
+    sealed::erase(connection, data_key)?;
     Ok(())
-}
-
-fn create_grant(connection: &Connection, grant: &Grant) -> Applied {
-    active_secret(connection, grant.app, grant.secret)?;
-    let (principal_kind, principal_id) = principal_columns(&grant.principal);
-    let insert = connection
-        .prepare_cached(
-            "INSERT INTO grants (id, app, secret, principal_kind, principal_id, label, parent, status, created_at, expires_at, revoked_at,
-                 last_used_at, scope_mismatch)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
-        )?
-        .execute(params![
-            grant.id.0.into_bytes(),
-            grant.app.0.into_bytes(),
-            grant.secret.0.into_bytes(),
-            principal_kind,
-            principal_id,
-            grant.label,
-            maybe_bytes(grant.parent.map(|id| id.0)),
-            grant.status.as_str(),
-            grant.created_at.as_millis(),
-            grant.expires_at.map(Timestamp::as_millis),
-            grant.revoked_at.map(Timestamp::as_millis),
-            grant.last_used_at.map(Timestamp::as_millis),
-            grant.scope_mismatch.as_ref().map(to_json),
-        ]);
-    inserted(insert, Entity::Grant, Entity::Grant)
-}
-
-fn revoke_grant(connection: &Connection, now: Timestamp, app: AppId, grant: GrantId) -> Applied {
-    let update = connection
-        .prepare_cached("UPDATE grants SET status = ?3, revoked_at = coalesce(revoked_at, ?4) WHERE id = ?1 AND app = ?2")?
-        .execute(params![grant.0.into_bytes(), app.0.into_bytes(), GrantStatus::Revoked.as_str(), now.as_millis()]);
-    changed(update, Entity::Grant)
 }

@@ -3,16 +3,22 @@
 //! A thread of its own writes (`writer`), a few others read (`reader`); callers only ever wait on a channel with a deadline. The database
 //! runs with a write-ahead log and full synchronisation: an answered commit survives a power cut.
 
+mod agents;
 mod columns;
+mod credentials;
 mod effects;
+mod grants;
 mod lock;
 mod master_keys;
 mod nonces;
 mod open;
 mod options;
 mod reader;
+mod registrations;
 mod rows;
 mod schema;
+mod sealed;
+mod tickets;
 mod trail;
 mod uses;
 mod writer;
@@ -32,11 +38,17 @@ pub use options::{Access, Limits, SqliteOptions};
 
 use self::reader::Readers;
 use self::writer::{Job, Message, Writer};
-use super::{Commit, CommitError, Credential, DataKeyCount, Lookup, OpenError, Page, Receipt, Store, StoreError, StoreFuture, StoredHead};
+use super::{
+    Commit, CommitError, CredentialFilter, DataKeyCount, GrantAccess, GrantList, Lookup, OpenError, Page, Receipt, Store, StoreError,
+    StoreFuture, StoredCredential, StoredHead, StoredRegistration, StoredTicket,
+};
 use crate::audit::{AuditKey, AuditRow, ChainId};
 use crate::clock::Clock;
 use crate::crypto::{KeyHome, KeyOrigin, StoredKeys, VaultKeys, Wrapped};
-use crate::model::{ApiKey, App, AppId, DataKeyId, Grant, GrantFilter, GrantId, KeyDigest, KeyId, ManagedSecret, Operator, SecretId};
+use crate::model::{
+    Agent, AgentId, ApiKey, App, AppId, Credential, CredentialId, DataKeyId, Grant, GrantFilter, GrantId, KeyDigest, KeyId, ManagedSecret,
+    Operator, Registration, RegistrationKind, SecretId, TicketId, TicketKind,
+};
 
 /// A vault that was opened: its store, and the keys to use it with.
 #[derive(Debug)]
@@ -210,13 +222,13 @@ impl Store for SqliteStore {
         self.readers.run(move |connection| rows::operator_by_digest(connection, digest))
     }
 
-    fn credential(&self, app: AppId, grant: GrantId) -> StoreFuture<'_, Lookup<Credential>> {
-        self.readers.run(move |connection| rows::credential(connection, app, grant))
+    fn grant_access(&self, app: AppId, grant: GrantId) -> StoreFuture<'_, Lookup<GrantAccess>> {
+        self.readers.run(move |connection| grants::access(connection, app, grant))
     }
 
     fn system_grants(&self, app: AppId, slug: String) -> StoreFuture<'_, Vec<GrantId>> {
         let now = self.clock.now();
-        self.readers.run(move |connection| rows::system_grants(connection, app, &slug, now))
+        self.readers.run(move |connection| grants::system_grants(connection, app, &slug, now))
     }
 
     fn app(&self, app: AppId) -> StoreFuture<'_, Option<App>> {
@@ -256,11 +268,53 @@ impl Store for SqliteStore {
     }
 
     fn grant(&self, app: AppId, grant: GrantId) -> StoreFuture<'_, Lookup<Grant>> {
-        self.readers.run(move |connection| rows::grant(connection, app, grant))
+        self.readers.run(move |connection| grants::grant(connection, app, grant))
     }
 
     fn grants(&self, app: AppId, filter: GrantFilter, page: Page<GrantId>) -> StoreFuture<'_, Vec<Grant>> {
-        self.readers.run(move |connection| rows::grants(connection, app, &filter, page))
+        let now = self.clock.now();
+        self.readers.run(move |connection| grants::grants(connection, app, &filter, page, now))
+    }
+
+    fn list_grants(&self, app: AppId, filter: GrantFilter, limit: NonZeroU32, offset: u64) -> StoreFuture<'_, GrantList> {
+        let now = self.clock.now();
+        self.readers.run(move |connection| grants::list(connection, app, &filter, (limit.get(), offset), now))
+    }
+
+    fn credential(&self, app: AppId, credential: CredentialId) -> StoreFuture<'_, Lookup<StoredCredential>> {
+        self.readers.run(move |connection| credentials::credential(connection, app, credential))
+    }
+
+    fn credentials(&self, app: AppId, filter: CredentialFilter) -> StoreFuture<'_, Vec<Credential>> {
+        self.readers.run(move |connection| credentials::credentials(connection, app, &filter))
+    }
+
+    fn agent(&self, app: AppId, agent: AgentId) -> StoreFuture<'_, Lookup<Agent>> {
+        self.readers.run(move |connection| agents::agent(connection, app, agent))
+    }
+
+    fn agent_by_name(&self, app: AppId, name: String) -> StoreFuture<'_, Option<Agent>> {
+        self.readers.run(move |connection| agents::agent_by_name(connection, app, &name))
+    }
+
+    fn agents(&self, app: AppId, page: Page<AgentId>) -> StoreFuture<'_, Vec<Agent>> {
+        self.readers.run(move |connection| agents::agents(connection, app, page))
+    }
+
+    fn ticket_by_digest(&self, kind: TicketKind, digest: KeyDigest) -> StoreFuture<'_, Option<StoredTicket>> {
+        self.readers.run(move |connection| tickets::by_digest(connection, kind, digest))
+    }
+
+    fn ticket(&self, ticket: TicketId) -> StoreFuture<'_, Option<StoredTicket>> {
+        self.readers.run(move |connection| tickets::ticket(connection, ticket))
+    }
+
+    fn registration(&self, app: AppId, kind: RegistrationKind, name: String) -> StoreFuture<'_, Option<StoredRegistration>> {
+        self.readers.run(move |connection| registrations::registration(connection, app, kind, &name))
+    }
+
+    fn registrations(&self, app: AppId, kind: RegistrationKind) -> StoreFuture<'_, Vec<Registration>> {
+        self.readers.run(move |connection| registrations::registrations(connection, app, kind))
     }
 
     fn stored_keys(&self) -> StoreFuture<'_, StoredKeys> {
@@ -285,5 +339,9 @@ impl Store for SqliteStore {
 
     fn audit_newest(&self, chain: Option<ChainId>, limit: NonZeroU32) -> StoreFuture<'_, Vec<AuditRow>> {
         self.readers.run(move |connection| trail::newest(connection, chain, limit.get()))
+    }
+
+    fn audit_of_grants(&self, app: AppId, grants: Vec<GrantId>, limit: NonZeroU32) -> StoreFuture<'_, Vec<AuditRow>> {
+        self.readers.run(move |connection| trail::of_grants(connection, app, &grants, limit.get()))
     }
 }

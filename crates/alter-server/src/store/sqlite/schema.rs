@@ -13,7 +13,10 @@ struct Migration {
 }
 
 /// In order, never edited once released: a database that has one had exactly this text.
-const MIGRATIONS: &[Migration] = &[Migration { version: 1, name: "first", sql: include_str!("migrations/0001_first.sql") }];
+const MIGRATIONS: &[Migration] = &[
+    Migration { version: 1, name: "first", sql: include_str!("migrations/0001_first.sql") },
+    Migration { version: 2, name: "people", sql: include_str!("migrations/0002_people.sql") },
+];
 
 /// The newest schema that this version knows.
 pub(super) const NEWEST: u32 = MIGRATIONS[MIGRATIONS.len() - 1].version;
@@ -91,6 +94,55 @@ mod tests {
         migrate(&mut connection, NEWEST, Timestamp::from_millis(2)).unwrap();
         let applied: i64 = connection.query_row("SELECT count(*) FROM schema_migrations", [], |row| row.get(0)).unwrap();
         assert_eq!(applied, MIGRATIONS.len() as i64);
+    }
+
+    /// A database as the first version wrote it, with an app, a secret, and a grant of the app and of a user.
+    fn of_the_first_version() -> Connection {
+        let mut connection = Connection::open_in_memory().unwrap();
+        connection.pragma_update(None, "foreign_keys", true).unwrap();
+        apply(&mut connection, &MIGRATIONS[0], Timestamp::from_millis(1)).unwrap();
+        let id = |byte: u8| format!("zeroblob(15) || x'{byte:02x}'");
+        let sql = format!(
+            "INSERT INTO apps (id, name, created_at) VALUES (CAST({app} AS BLOB), 'shop', 1);
+             INSERT INTO master_keys (version, fingerprint, created_at) VALUES (1, zeroblob(16), 1);
+             INSERT INTO data_keys (id, master_version, wrapped) VALUES (CAST({key} AS BLOB), 1, x'01');
+             INSERT INTO secrets (id, app, slug, name, kind, version, allowed_hosts, injection, parameters, status, data_key, created_at, updated_at)
+             VALUES (CAST({secret} AS BLOB), CAST({app} AS BLOB), 'github', '', 'bearer', 3, '[\"a\"]', '{{\"header\":\"A\",\"format\":\"{{token}}\"}}', '{{}}',
+                 'active', CAST({key} AS BLOB), 1, 1);
+             INSERT INTO grants (id, app, secret, principal_kind, principal_id, label, status, created_at, expires_at)
+             VALUES (CAST({system} AS BLOB), CAST({app} AS BLOB), CAST({secret} AS BLOB), 'system', NULL, 'work', 'active', 1, 9),
+                 (CAST({user} AS BLOB), CAST({app} AS BLOB), CAST({secret} AS BLOB), 'user', 'u\"1', NULL, 'revoked', 2, NULL);",
+            app = id(1),
+            key = id(2),
+            secret = id(3),
+            system = id(4),
+            user = id(5),
+        );
+        connection.execute_batch(&sql).unwrap();
+        connection
+    }
+
+    #[test]
+    fn what_the_first_version_wrote_is_read_by_this_one() {
+        use crate::model::{AppId, GrantFilter, Opens, Person, Principal, SecretId};
+        use crate::store::Page;
+        let mut connection = of_the_first_version();
+        assert_eq!(inspect(&connection).unwrap(), Found::Ours(1));
+        migrate(&mut connection, 1, Timestamp::from_millis(2)).unwrap();
+        let id = |byte: u8| uuid::Uuid::from_u128(byte.into());
+        let app = AppId(id(1));
+        let page = Page::first(std::num::NonZeroU32::MAX);
+        let grants = super::super::grants::grants(&connection, app, &GrantFilter::default(), page, Timestamp::from_millis(3)).unwrap();
+        assert_eq!(grants.len(), 2);
+        let (system, user) = (&grants[0], &grants[1]);
+        assert_eq!((system.opens, &system.principal), (Opens::Secret(SecretId(id(3))), &Principal::System));
+        assert_eq!((system.label.as_deref(), system.expires_at), (Some("work"), Some(Timestamp::from_millis(9))));
+        assert_eq!(user.principal, Principal::User(Person { issuer: String::new(), subject: "u\"1".into() }));
+        assert_eq!(system.on_behalf_of, system.principal);
+        let access = super::super::grants::access(&connection, app, system.id).unwrap().found().unwrap();
+        assert_eq!((access.judged().secret, access.sealed.is_some()), (Some(3), true));
+        let broken: i64 = connection.query_row("SELECT count(*) FROM pragma_foreign_key_check", [], |row| row.get(0)).unwrap();
+        assert_eq!(broken, 0);
     }
 
     #[test]

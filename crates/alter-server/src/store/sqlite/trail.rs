@@ -5,10 +5,10 @@ use std::collections::HashMap;
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::columns::{Columns, maybe_bytes};
+use super::columns::{Columns, maybe_bytes, to_json};
 use crate::audit::{AuditEntry, AuditKey, AuditRow, AuditUrl, ChainId, ChainKey, Head, Outcome, RowMac};
 use crate::clock::Timestamp;
-use crate::model::{ActorId, CallerType, GrantId, KeyId, OperatorId};
+use crate::model::{ActorId, AppId, CallerType, GrantId, KeyId, OperatorId};
 use crate::store::StoredHead;
 
 /// Appends rows. The chains' keys are kept between transactions; their heads never are: the database has them.
@@ -188,4 +188,13 @@ pub(super) fn newest(connection: &Connection, chain: Option<ChainId>, limit: u32
             connection.prepare_cached(&sql)?.query_map([limit], read_row)?.collect()
         }
     }
+}
+
+/// See [`Store::audit_of_grants`](crate::store::Store::audit_of_grants).
+pub(super) fn of_grants(connection: &Connection, app: AppId, grants: &[GrantId], limit: u32) -> rusqlite::Result<Vec<AuditRow>> {
+    // The ids as one JSON value, so that the statement is the same for any number of them.
+    let ids: Vec<String> = grants.iter().map(|grant| grant.0.simple().to_string().to_uppercase()).collect();
+    let sql = format!("{ROW} WHERE c.id = ?1 AND r.grant_id IN (SELECT unhex(value) FROM json_each(?2)) ORDER BY r.sequence DESC LIMIT ?3");
+    let mut select = connection.prepare_cached(&sql)?;
+    select.query_map(params![app.0.into_bytes(), to_json(&ids), limit], read_row)?.collect()
 }

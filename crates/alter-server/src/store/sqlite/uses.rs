@@ -8,8 +8,8 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::columns::Columns;
 use super::effects::{Applied, Stop};
 use crate::clock::Timestamp;
-use crate::model::{GrantId, GrantStatus, KeyId, KeyStatus, SecretStatus};
-use crate::store::{Declined, Effect, Entity};
+use crate::model::{AgentStatus, CredentialState, GrantId, GrantStatus, KeyId, KeyStatus, SecretStatus};
+use crate::store::{Declined, Effect, Entity, JudgedVersions};
 
 /// What one transaction has learned about the keys and grants in use, so that sixteen calls through one key look it up once.
 ///
@@ -24,6 +24,7 @@ pub(super) struct UseCache {
 struct KeyUse {
     n: i64,
     status: KeyStatus,
+    agent: Option<AgentStatus>,
     expires_at: Option<i64>,
     last_used_at: Option<i64>,
 }
@@ -34,8 +35,9 @@ struct GrantUse {
     status: GrantStatus,
     expires_at: Option<i64>,
     last_used_at: Option<i64>,
-    secret_status: SecretStatus,
-    secret_version: u32,
+    secret: Option<SecretStatus>,
+    credential: Option<CredentialState>,
+    versions: JudgedVersions,
 }
 
 impl UseCache {
@@ -49,7 +51,7 @@ impl UseCache {
         for effect in effects {
             match *effect {
                 Effect::UseKey { key } => self.judge_key(connection, now, key)?,
-                Effect::UseGrant { grant, secret_version } => self.judge_grant(connection, now, grant, secret_version)?,
+                Effect::UseGrant { grant, judged } => self.judge_grant(connection, now, grant, judged)?,
                 _ => {}
             }
         }
@@ -59,12 +61,16 @@ impl UseCache {
     fn key(&mut self, connection: &Connection, key: KeyId) -> Result<&mut KeyUse, Stop> {
         if let Entry::Vacant(empty) = self.keys.entry(key) {
             let found = connection
-                .prepare_cached("SELECT n, status, expires_at, last_used_at FROM api_keys WHERE id = ?1")?
+                .prepare_cached(
+                    "SELECT k.n, k.status, a.status, k.expires_at, k.last_used_at
+                     FROM api_keys k LEFT JOIN agents a ON a.id = k.agent WHERE k.id = ?1",
+                )?
                 .query_row([key.0.into_bytes()], |row| {
                     let mut columns = Columns::new(row);
                     Ok(KeyUse {
                         n: columns.get()?,
                         status: columns.word(KeyStatus::parse)?,
+                        agent: columns.maybe_word(AgentStatus::parse)?,
                         expires_at: columns.get()?,
                         last_used_at: columns.get()?,
                     })
@@ -83,6 +89,9 @@ impl UseCache {
         if has_passed(known.expires_at, now) {
             return Err(Declined::KeyExpired.into());
         }
+        if known.agent.is_some_and(|status| status != AgentStatus::Active) {
+            return Err(Declined::AgentInactive.into());
+        }
         Ok(())
     }
 
@@ -90,8 +99,8 @@ impl UseCache {
         if let Entry::Vacant(empty) = self.grants.entry(grant) {
             let found = connection
                 .prepare_cached(
-                    "SELECT g.n, g.status, g.expires_at, g.last_used_at, s.status, s.version
-                     FROM grants g JOIN secrets s ON s.id = g.secret WHERE g.id = ?1",
+                    "SELECT g.n, g.status, g.expires_at, g.last_used_at, s.status, c.state, s.version, c.generation
+                     FROM grants g LEFT JOIN secrets s ON s.id = g.secret LEFT JOIN credentials c ON c.id = g.credential WHERE g.id = ?1",
                 )?
                 .query_row([grant.0.into_bytes()], |row| {
                     let mut columns = Columns::new(row);
@@ -100,8 +109,9 @@ impl UseCache {
                         status: columns.word(GrantStatus::parse)?,
                         expires_at: columns.get()?,
                         last_used_at: columns.get()?,
-                        secret_status: columns.word(SecretStatus::parse)?,
-                        secret_version: columns.get()?,
+                        secret: columns.maybe_word(SecretStatus::parse)?,
+                        credential: columns.maybe_word(CredentialState::parse)?,
+                        versions: JudgedVersions { secret: columns.get()?, generation: columns.get()? },
                     })
                 })
                 .optional()?;
@@ -110,7 +120,7 @@ impl UseCache {
         Ok(self.grants.get_mut(&grant).expect("it was just looked up"))
     }
 
-    fn judge_grant(&mut self, connection: &Connection, now: Timestamp, grant: GrantId, secret_version: u32) -> Applied {
+    fn judge_grant(&mut self, connection: &Connection, now: Timestamp, grant: GrantId, judged: JudgedVersions) -> Applied {
         let known = self.grant(connection, grant)?;
         if known.status == GrantStatus::Revoked {
             return Err(Declined::GrantRevoked.into());
@@ -118,11 +128,19 @@ impl UseCache {
         if has_passed(known.expires_at, now) {
             return Err(Declined::GrantExpired.into());
         }
-        if known.secret_status == SecretStatus::Deleted {
+        if known.secret == Some(SecretStatus::Deleted) {
             return Err(Declined::SecretDeleted.into());
         }
-        if known.secret_version != secret_version {
+        match known.credential {
+            Some(CredentialState::Dead) => return Err(Declined::CredentialDead.into()),
+            Some(CredentialState::Erased) => return Err(Declined::CredentialErased.into()),
+            Some(CredentialState::Live) | None => {}
+        }
+        if known.versions.secret != judged.secret {
             return Err(Declined::SecretChanged.into());
+        }
+        if known.versions.generation != judged.generation {
+            return Err(Declined::Changed(Entity::Credential).into());
         }
         Ok(())
     }
@@ -137,8 +155,8 @@ impl UseCache {
         Ok(())
     }
 
-    pub(super) fn use_grant(&mut self, connection: &Connection, now: Timestamp, grant: GrantId, secret_version: u32) -> Applied {
-        self.judge_grant(connection, now, grant, secret_version)?;
+    pub(super) fn use_grant(&mut self, connection: &Connection, now: Timestamp, grant: GrantId, judged: JudgedVersions) -> Applied {
+        self.judge_grant(connection, now, grant, judged)?;
         let known = self.grant(connection, grant)?;
         if is_newer_second(now, known.last_used_at) {
             connection.prepare_cached("UPDATE grants SET last_used_at = ?2 WHERE n = ?1")?.execute(params![known.n, now.as_millis()])?;
