@@ -10,6 +10,7 @@ pub mod config;
 pub mod crypto;
 pub mod egress;
 pub mod error;
+pub mod identity;
 pub mod model;
 pub mod operator;
 pub mod rotation;

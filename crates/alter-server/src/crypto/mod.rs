@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! master key (environment, file)      never stored by us but in its own 0600 file
-//!   ├─ wraps the root keys            pepper → digests of API keys; audit key → the audit chains
+//!   ├─ wraps the root keys            pepper → digests of API keys, keys of assertions; audit key → the audit chains
 //!   └─ wraps a data key per secret version
 //!        └─ seals the fields of that version
 //! ```

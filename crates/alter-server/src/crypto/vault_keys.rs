@@ -20,7 +20,7 @@ use crate::model::{ActorId, AppId, CallerType, DataKeyId, KeyDigest};
 /// The keys that are made once, when the vault is, and wrapped by the master key ever after.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum RootKey {
-    /// Keys the digests of API and operator keys, and the ids of callers.
+    /// Keys the digests of API and operator keys, the ids of callers, and the keys that sign assertions.
     Pepper,
     /// Keys the audit chains.
     Audit,
@@ -90,6 +90,7 @@ pub fn unlock(at_hand: &MasterKeys, stored: &StoredKeys) -> Result<Unlocked, Key
         ring: RwLock::new(Arc::new(ring)),
         digests: derived(&pepper, b"alter key digest v1"),
         actors: derived(&pepper, b"alter actor id v1"),
+        assertions: derived(&pepper, b"alter assertion key v1"),
     };
     Ok(Unlocked { keys, audit: AuditKey::new(*audit.bytes()), to_store })
 }
@@ -106,6 +107,7 @@ pub struct VaultKeys {
     ring: RwLock<Arc<KeyRing>>,
     digests: Hmac<Sha256>,
     actors: Hmac<Sha256>,
+    assertions: Hmac<Sha256>,
 }
 
 impl fmt::Debug for VaultKeys {
@@ -174,6 +176,14 @@ impl VaultKeys {
         let mut id = [0; 16];
         id.copy_from_slice(&whole[..16]);
         ActorId(Uuid::new_v8(id))
+    }
+
+    /// 32 bytes for the private key that signs assertions in a period, the same on every instance. `attempt` gives others in case those are no key.
+    pub(crate) fn assertion_seed(&self, period: u64, attempt: u8) -> Zeroizing<[u8; 32]> {
+        let mut mac = self.assertions.clone();
+        mac.update(&period.to_be_bytes());
+        mac.update(&[attempt]);
+        Zeroizing::new(mac.finalize().into_bytes().into())
     }
 
     /// Seals values under a fresh data key, so that they open only for this app and the thing that they belong to.
