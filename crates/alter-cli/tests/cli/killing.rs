@@ -113,9 +113,9 @@ fn check(data: &Path, acknowledged: &Acknowledged) {
     runtime.block_on(async {
         let app = opened.store.app_by_name("demo".into()).await.expect("read").expect("an app").id;
         for (grant, value) in &acknowledged {
-            let found = opened.store.credential(app, GrantId::parse(grant).expect("an id")).await.expect("read").found();
-            let credential = found.unwrap_or_else(|| panic!("acknowledged and lost: {grant}"));
-            let values = opened.keys.open(app, credential.secret.id, &credential.sealed.expect("sealed")).expect("opens");
+            let found = opened.store.grant_access(app, GrantId::parse(grant).expect("an id")).await.expect("read").found();
+            let access = found.unwrap_or_else(|| panic!("acknowledged and lost: {grant}"));
+            let values = opened.keys.open(app, access.sealed_to(), &access.sealed.expect("sealed")).expect("opens");
             assert_eq!(values, BTreeMap::from([("token".to_owned(), Secret::new(value.as_str()))]));
         }
         opened.store.close().await.expect("closes");
