@@ -97,7 +97,7 @@ def _shutdown() -> None:
 def _before_fork() -> None:
     # Another thread may be about to import these for its first response. The child would inherit the lock and wait
     # for ever for a thread that it does not have, so they are imported before any fork.
-    for name in ("alter_sdk._response", "alter_sdk.models"):
+    for name in ("alter_sdk._response", "alter_sdk.models", "alter_sdk._operations"):
         import_module(name)
     current_span()
     _engine.before_fork()

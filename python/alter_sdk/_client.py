@@ -7,7 +7,7 @@ import warnings
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, NoReturn, cast
 
-from alter_sdk import _bridge, _engine
+from alter_sdk import _bridge, _engine, _operations, _visit
 from alter_sdk._logging import Reporter, check_logger
 from alter_sdk._telemetry import traceparent
 from alter_sdk.exceptions import AlterSDKError
@@ -175,7 +175,48 @@ class Client:
         if self._engine.is_closed:
             raise AlterSDKError("This client is closed. Make a new one; a closed client does not open again.")
 
-    async def _ask_for_user_token(self, prepared: _engine.PreparedRequest, getter: UserTokenGetter) -> None:
+    async def _operate(self, name: str, arguments: dict[str, Any], *, depth: int = 1) -> Any:
+        """Runs one of the engine's operations to its end: asks for the user's token, and shows a person an address.
+
+        `depth` is how many functions lie between this one and the program's own line, for warnings.
+        """
+        listener = arguments.get("on_event")
+        number = _operations.listen(listener, self._reporter) if callable(listener) else None
+        try:
+            try:
+                operation = self._engine.operation(name, arguments, traceparent(), number)
+            finally:
+                self._warn(stacklevel=depth + 2)
+            while True:
+                step = await self._send(operation)
+                self._warn(stacklevel=depth + 2)
+                if isinstance(step, _engine.PreparedOperation):
+                    operation = step
+                elif isinstance(step, _engine.Visit):
+                    return await self._wait_for_visit(step)
+                else:
+                    return step
+        finally:
+            _operations.forget(number)
+
+    async def _send(self, operation: _engine.PreparedOperation) -> Any:
+        if self._user_token_getter is not None and operation.wants_user_token:
+            await self._ask_for_user_token(operation, self._user_token_getter)
+        return await _bridge.run(operation.send)
+
+    async def _wait_for_visit(self, visit: _engine.Visit) -> Any:
+        try:
+            await _visit.show(visit.url, open_browser=visit.open_browser)
+            with _visit.waiting():
+                return await self._send(visit.then)
+        except BaseException:
+            # Before the program closes the client: the vault shall know that nobody waits any more.
+            visit.then.abandon()
+            raise
+
+    async def _ask_for_user_token(
+        self, prepared: _engine.PreparedRequest | _engine.PreparedOperation, getter: UserTokenGetter
+    ) -> None:
         token: object = None
         failed = False
         try:
@@ -299,8 +340,11 @@ class Client:
 
     def _warn(self, stacklevel: int) -> None:
         if self._engine.has_notices:
-            for notice in self._engine.take_notices():
-                self._reporter.warn(f"alter_sdk: {notice}", stacklevel + 1)
+            for deprecated, notice in self._engine.take_notices():
+                if deprecated:
+                    self._reporter.warn(notice, stacklevel + 1, DeprecationWarning)
+                else:
+                    self._reporter.warn(f"alter_sdk: {notice}", stacklevel + 1)
 
     def _write_lines(self) -> None:
         for level, message in self._engine.take_lines():

@@ -39,11 +39,11 @@ class Reporter:
                 # The message is complete: a percent sign in it is no place holder.
                 method("%s", message)
 
-    def warn(self, message: str, stacklevel: int) -> None:
+    def warn(self, message: str, stacklevel: int, category: type[Warning] = UserWarning) -> None:
         """Warns the program's author at the line of the call; where warnings are errors, the logger gets it instead."""
         try:
-            warnings.warn(message, UserWarning, stacklevel=stacklevel + 1)
-        except UserWarning:
+            warnings.warn(message, category, stacklevel=stacklevel + 1)
+        except Warning:
             self.log("warning", message)
 
 

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
-from alter_sdk._client import Client
+from alter_sdk._connecting import Connecting
 from alter_sdk.providers.enums import CallerType
 
 if TYPE_CHECKING:
     import logging
+    from collections.abc import Mapping
 
     from alter_sdk._client import UserTokenGetter
+    from alter_sdk.models import (
+        DelegationResult,
+        GrantPolicyInput,
+        IdentityAssertion,
+        IdentityContext,
+        ManagedSecretConnectSession,
+    )
 
 
-class Agent(Client):
+class Agent(Connecting):
     """An AI agent's client of the vault. It reaches what was delegated to the agent, and its own grants.
 
     Args:
@@ -41,3 +49,121 @@ class Agent(Client):
         logger: logging.Logger | None = None,
     ) -> None:
         self._open("agent", api_key, timeout, caller, CallerType.AGENT, user_token_getter, logger)
+
+    async def delegate(
+        self,
+        grant_id: str,
+        to_agent_id: str,
+        *,
+        delegable: bool | None = None,
+        scope_constraint: list[str] | None = None,
+        ttl_seconds: int | None = None,
+    ) -> DelegationResult:
+        """Delegates a grant that this agent holds to another agent. It can only be narrowed on the way.
+
+        Args:
+            grant_id: The grant.
+            to_agent_id: The other agent.
+            delegable: Whether the other agent may delegate it on; as before, or not, if it is not given.
+            scope_constraint: 1 to 100 scopes to which the other agent is narrowed.
+            ttl_seconds: Ends after so many seconds, and never later than this agent's own.
+
+        Raises:
+            AlterValueError: An argument was refused; nothing was sent.
+            AgentNotFoundError: There is no such agent.
+            GrantNotFoundError: This agent holds no such grant.
+            GrantNotDelegableError: It may not be delegated; `detail_reason` says why.
+            BackendError: The vault refused, or its answer cannot be trusted.
+        """
+        arguments = {
+            "grant_id": grant_id, "to_agent_id": to_agent_id, "delegable": delegable,
+            "scope_constraint": scope_constraint, "ttl_seconds": ttl_seconds,
+        }  # fmt: skip
+        return cast("DelegationResult", await self._operate("delegate", arguments))
+
+    async def revoke_delegation(self, grant_id: str) -> None:
+        """Gives back a grant that was delegated to this agent, and what it delegated on. Giving back twice is fine.
+
+        Args:
+            grant_id: The grant that the user delegated from.
+
+        Raises:
+            AlterValueError: It is not a UUID; nothing was sent.
+            PolicyViolationError: There is no agent behind this client's key.
+            GrantNotFoundError: There is no such grant.
+        """
+        await self._operate("revoke_delegation", {"grant_id": grant_id})
+
+    async def create_managed_secret_connect_session(
+        self,
+        *,
+        provider: str | None = None,
+        user_token: str,
+        delegable: bool = False,
+        requested_grant: Mapping[str, Any] | None = None,
+        grant_policy: GrantPolicyInput | Mapping[str, Any] | None = None,
+        direct: bool = False,
+        allow_user_policy_rules: bool = True,
+        allowed_origin: str | None = None,
+        return_url: str | None = None,
+        requested_ttl_seconds: int | None = None,
+        template_slug: str | None = None,
+    ) -> ManagedSecretConnectSession:
+        """Makes a session in which a person allows this agent to use a stored secret, or brings one.
+
+        The arguments are those of `App.create_managed_secret_connect_session`, and so are the errors.
+        """
+        arguments = {
+            "provider": provider, "user_token": user_token, "delegable": delegable, "requested_grant": requested_grant,
+            "grant_policy": grant_policy, "direct": direct, "allow_user_policy_rules": allow_user_policy_rules,
+            "allowed_origin": allowed_origin, "return_url": return_url,
+            "requested_ttl_seconds": requested_ttl_seconds, "template_slug": template_slug,
+        }  # fmt: skip
+        session = await self._operate("create_managed_secret_connect_session", arguments)
+        return cast("ManagedSecretConnectSession", session)
+
+    async def resolve_identity(
+        self, *, user_token: str | None = None, app_user_id: str | None = None, include_profile: bool = False
+    ) -> IdentityContext:
+        """Who makes this agent's calls, as the vault knows it: itself, or with a user that delegated something to it.
+
+        Args:
+            user_token: The user's JWT.
+            app_user_id: The vault's id of the user.
+            include_profile: Whether to give the user's e-mail address and name.
+
+        Raises:
+            AlterValueError: An argument was refused; nothing was sent.
+            ReAuthRequiredError: The user's JWT is not valid.
+            GrantNotFoundError: This user has delegated nothing to this agent.
+        """
+        arguments = {"user_token": user_token, "app_user_id": app_user_id, "include_profile": include_profile}
+        return cast("IdentityContext", await self._operate("resolve_identity", arguments))
+
+    async def assert_identity(
+        self,
+        *,
+        audience: str,
+        user_token: str | None = None,
+        app_user_id: str | None = None,
+        ttl_seconds: int | None = None,
+        include_profile: bool = False,
+    ) -> IdentityAssertion:
+        """The same as a signed token, to show to another service. See `verify_identity_assertion`.
+
+        Args:
+            audience: The URI of the service that will verify it.
+            user_token: The user's JWT.
+            app_user_id: The vault's id of the user.
+            ttl_seconds: How long it lives: 10 to 300 seconds.
+            include_profile: Whether to give the user's e-mail address and name.
+
+        Raises:
+            AlterValueError: An argument was refused; nothing was sent.
+            BackendError: The vault refused, or cannot sign.
+        """
+        arguments = {
+            "audience": audience, "user_token": user_token, "app_user_id": app_user_id, "ttl_seconds": ttl_seconds,
+            "include_profile": include_profile,
+        }  # fmt: skip
+        return cast("IdentityAssertion", await self._operate("assert_identity", arguments))

@@ -1,7 +1,7 @@
 //! The SDK's host on tokio, with its background reports counted for the whole process.
 
 use std::sync::LazyLock;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use alter_core::host::{Answer, Clock, Leg, Spawner, Task, Transport, TransportError};
 use alter_sdk::{TokioHost, TransportOptions};
@@ -57,9 +57,16 @@ impl Transport for NodeHost {
     }
 }
 
+/// The moment from which uptimes count.
+static START: LazyLock<Instant> = LazyLock::new(Instant::now);
+
 impl Clock for NodeHost {
     fn now(&self) -> OffsetDateTime {
         self.0.now()
+    }
+
+    fn uptime(&self) -> Duration {
+        START.elapsed()
     }
 
     async fn sleep(&self, duration: Duration) {

@@ -125,7 +125,7 @@ impl Log for Sink {
     fn log(&self, event: LogEvent) {
         let level = match event.level {
             Level::Debug => "debug",
-            Level::Warning | Level::Notice => "warn",
+            Level::Warning | Level::Notice | Level::Deprecation => "warn",
         };
         self.inbox.put(|events| {
             if events.lines.len() < MOST_LINES {

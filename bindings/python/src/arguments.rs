@@ -5,11 +5,12 @@
 
 use alter_core::client::{Arg, Body};
 use alter_core::encoding::form_split;
+use alter_core::given::Given as Value;
 use alter_core::url::query::{QueryParams, QueryValue};
 use pyo3::exceptions::PyException;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyBool, PyBytes, PyDict, PyList, PyMapping, PyString, PyTuple, PyType};
+use pyo3::types::{PyBool, PyBytes, PyDict, PyFloat, PyFrozenSet, PyInt, PyList, PyMapping, PySet, PyString, PyTuple, PyType};
 
 /// One argument as Python gave it.
 type Given<'a, 'py> = &'a Bound<'py, PyAny>;
@@ -44,12 +45,17 @@ pub fn text(value: Given<'_, '_>) -> Arg<String> {
 
 static UUID: PyOnceLock<Py<PyType>> = PyOnceLock::new();
 static ENCODE: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+static IS_COROUTINE_FUNCTION: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+
+/// The package whose classes the core knows by name.
+const MODELS: &str = "alter_sdk.models";
 
 /// Gets what the conversions need from Python's library, when this module is imported. Later, a fork could come while one thread is at
 /// it, and the child would wait for that thread for ever.
 pub fn prepare(py: Python<'_>) -> PyResult<()> {
     UUID.import(py, "uuid", "UUID")?;
     ENCODE.get_or_try_init(py, || json_encoder(py))?;
+    IS_COROUTINE_FUNCTION.get_or_try_init(py, || py.import("inspect")?.getattr("iscoroutinefunction").map(Bound::unbind))?;
     Ok(())
 }
 
@@ -191,4 +197,80 @@ pub fn body(value: Given<'_, '_>) -> PyResult<Arg<Body>> {
         Arg::Wrong(got) => Arg::Wrong(got),
         Arg::Absent => Arg::Absent,
     })
+}
+
+/// Any value as it is, for the core to judge.
+pub fn given(value: Given<'_, '_>) -> PyResult<Value> {
+    if value.is_none() {
+        return Ok(Value::Null);
+    }
+    if let Ok(flag) = value.cast::<PyBool>() {
+        return Ok(Value::Flag(flag.is_true()));
+    }
+    if value.is_instance_of::<PyString>() {
+        return Ok(match text(value) {
+            Arg::Value(text) => Value::Text(text),
+            Arg::Wrong(what) => Value::Other(what),
+            Arg::Absent => Value::Null,
+        });
+    }
+    if value.is_instance_of::<PyInt>() {
+        return Ok(value.extract().map_or_else(|_| Value::Other("a number with more than 38 digits".to_owned()), Value::Whole));
+    }
+    if value.is_instance_of::<PyFloat>() {
+        return Ok(Value::Number(value.extract()?));
+    }
+    if value.is_instance_of::<PyList>() {
+        return elements(value).map(Value::List);
+    }
+    if value.is_instance_of::<PyTuple>() {
+        return elements(value).map(Value::Tuple);
+    }
+    if value.is_instance_of::<PySet>() || value.is_instance_of::<PyFrozenSet>() {
+        return elements(value).map(Value::Set);
+    }
+    if let Some(items) = items(value)? {
+        return members(&items).map(Value::Map);
+    }
+    other(value)
+}
+
+fn elements(value: Given<'_, '_>) -> PyResult<Vec<Value>> {
+    value.try_iter()?.map(|entry| given(&entry?)).collect()
+}
+
+fn members(items: &[(Bound<'_, PyAny>, Bound<'_, PyAny>)]) -> PyResult<Vec<(Value, Value)>> {
+    items.iter().map(|(name, value)| Ok((given(name)?, given(value)?))).collect()
+}
+
+/// A model of ours, a function, or something that the core knows only by its type's name.
+fn other(value: Given<'_, '_>) -> PyResult<Value> {
+    if let Some(name) = model_name(value)? {
+        let fields = value.call_method0("model_dump")?;
+        let fields = items(&fields)?.unwrap_or_default();
+        return Ok(Value::Model(name, members(&fields)?));
+    }
+    if value.is_callable() && !value.is_instance_of::<PyType>() {
+        return Ok(Value::Function { awaited: is_coroutine_function(value)? });
+    }
+    Ok(Value::Other(type_name(value)))
+}
+
+/// The name of the public model that the value is, or is derived from.
+fn model_name(value: Given<'_, '_>) -> PyResult<Option<String>> {
+    for class in value.get_type().mro() {
+        let module = class.getattr("__module__")?;
+        let ours = module.extract::<String>().is_ok_and(|module| module.starts_with(MODELS));
+        if ours {
+            return class.getattr("__name__")?.extract().map(Some);
+        }
+    }
+    Ok(None)
+}
+
+fn is_coroutine_function(value: Given<'_, '_>) -> PyResult<bool> {
+    let py = value.py();
+    let test = IS_COROUTINE_FUNCTION.get_or_try_init(py, || py.import("inspect")?.getattr("iscoroutinefunction").map(Bound::unbind))?;
+    let test = test.bind(py);
+    Ok(test.call1((value,))?.is_truthy()? || test.call1((value.getattr("__call__")?,))?.is_truthy()?)
 }

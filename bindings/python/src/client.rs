@@ -19,6 +19,7 @@ use crate::bridge::operation::Operation;
 use crate::bridge::queue::{Completion, Queue};
 use crate::bridge::runtime;
 use crate::host::{self, PythonHost};
+use crate::operations::PreparedOperation;
 use crate::outbox::{Outbox, Sink};
 use crate::response::RawResponse;
 use crate::{arguments, errors};
@@ -43,7 +44,8 @@ pub struct Client {
     generation: u64,
 }
 
-fn raise(py: Python<'_>) -> impl Fn(Error) -> PyErr {
+/// Makes exceptions of the core's errors.
+pub fn raise(py: Python<'_>) -> impl Fn(Error) -> PyErr {
     move |error| errors::exception(py, &error)
 }
 
@@ -164,6 +166,18 @@ impl Client {
         Ok(PreparedRequest { call: Mutex::new(Some(prepared)), wants_user_token, outbox: Arc::clone(&self.outbox) })
     }
 
+    /// Every check of an operation that needs no network. Events go to Python's listener of that number.
+    fn operation(
+        &self,
+        py: Python<'_>,
+        name: &str,
+        arguments: &Bound<'_, PyDict>,
+        traceparent: Option<String>,
+        listener: Option<u64>,
+    ) -> PyResult<PreparedOperation> {
+        PreparedOperation::prepare(py, &self.core, &self.outbox, name, arguments, traceparent, listener)
+    }
+
     /// Closes the client once its reports have been sent.
     fn close(&self, queue: &Bound<'_, Queue>, future: Py<PyAny>) -> PyResult<Operation> {
         self.outbox.attend(&queue.get().inbox());
@@ -227,8 +241,8 @@ impl Client {
         self.outbox.has_notices()
     }
 
-    /// Takes what the program's author should be warned of.
-    fn take_notices(&self) -> Vec<String> {
+    /// Takes what the program's author should be warned of, and whether each is about something that will go.
+    fn take_notices(&self) -> Vec<(bool, String)> {
         self.outbox.take_notices()
     }
 }

@@ -1,7 +1,7 @@
 //! The SDK's host on tokio, made to survive a fork, with its background reports counted for the whole process.
 
 use std::sync::{LazyLock, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use alter_core::host::{Answer, Clock, Leg, Spawner, Task, Transport, TransportError};
 use alter_sdk::{TokioHost, TransportOptions};
@@ -79,9 +79,16 @@ impl Transport for PythonHost {
     }
 }
 
+/// The moment from which uptimes count.
+static START: LazyLock<Instant> = LazyLock::new(Instant::now);
+
 impl Clock for PythonHost {
     fn now(&self) -> OffsetDateTime {
         OffsetDateTime::now_utc()
+    }
+
+    fn uptime(&self) -> Duration {
+        START.elapsed()
     }
 
     async fn sleep(&self, duration: Duration) {

@@ -14,6 +14,7 @@ pub mod bridge;
 pub mod client;
 pub mod errors;
 pub mod host;
+pub mod operations;
 pub mod outbox;
 pub mod response;
 
@@ -33,6 +34,18 @@ fn is_valid_key(key: &Bound<'_, PyAny>) -> bool {
 #[pyfunction]
 fn is_sensitive_header(name: &str) -> bool {
     alter_core::client::is_sensitive_header(name)
+}
+
+/// Whether a text is a bare `https` origin.
+#[pyfunction]
+fn is_bare_https_origin(text: &str) -> bool {
+    alter_core::origin::is_bare_https(text)
+}
+
+/// Whether a text is an ISO 8601 date or time.
+#[pyfunction]
+fn is_iso8601(text: &str) -> bool {
+    alter_core::iso8601::is_valid(text)
 }
 
 /// Ends the engine: called once, by `atexit`, before the interpreter goes away. Reports under way are waited for, calls under way
@@ -82,9 +95,14 @@ fn _engine(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<bridge::operation::Operation>()?;
     module.add_class::<client::Client>()?;
     module.add_class::<client::PreparedRequest>()?;
+    module.add_class::<operations::PreparedOperation>()?;
+    module.add_class::<operations::Visit>()?;
     module.add_class::<response::RawResponse>()?;
     module.add_function(wrap_pyfunction!(is_valid_key, module)?)?;
     module.add_function(wrap_pyfunction!(is_sensitive_header, module)?)?;
+    module.add_function(wrap_pyfunction!(is_bare_https_origin, module)?)?;
+    module.add_function(wrap_pyfunction!(is_iso8601, module)?)?;
+    module.add_function(wrap_pyfunction!(operations::verify_identity_assertion, module)?)?;
     module.add_function(wrap_pyfunction!(shutdown, module)?)?;
     module.add_function(wrap_pyfunction!(before_fork, module)?)?;
     module.add_function(wrap_pyfunction!(after_fork_in_parent, module)?)?;

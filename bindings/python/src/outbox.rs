@@ -28,7 +28,7 @@ pub struct Outbox {
 #[derive(Default)]
 struct State {
     lines: VecDeque<Event>,
-    notices: Vec<String>,
+    notices: Vec<(bool, String)>,
     dropped: usize,
     loop_inbox: Weak<Inbox>,
 }
@@ -67,16 +67,16 @@ impl Outbox {
         self.has_notices.load(Ordering::Acquire)
     }
 
-    /// Takes the notices.
-    pub fn take_notices(&self) -> Vec<String> {
+    /// Takes the notices, each with whether it is about something that will go.
+    pub fn take_notices(&self) -> Vec<(bool, String)> {
         self.has_notices.store(false, Ordering::Release);
         std::mem::take(&mut self.state().notices)
     }
 
     fn put(&self, event: Event) -> Option<Arc<Inbox>> {
         let mut state = self.state();
-        if event.level == Level::Notice {
-            state.notices.push(event.message);
+        if matches!(event.level, Level::Notice | Level::Deprecation) {
+            state.notices.push((event.level == Level::Deprecation, event.message));
             self.has_notices.store(true, Ordering::Release);
             return None;
         }
@@ -98,7 +98,7 @@ impl Outbox {
 fn level_name(level: Level) -> &'static str {
     match level {
         Level::Debug => "debug",
-        Level::Warning | Level::Notice => "warning",
+        Level::Warning | Level::Notice | Level::Deprecation => "warning",
     }
 }
 

@@ -23,6 +23,9 @@ pub trait Clock: Send + Sync + 'static {
     /// The wall clock, in UTC.
     fn now(&self) -> OffsetDateTime;
 
+    /// How long it is since some fixed moment, on a clock that nobody sets.
+    fn uptime(&self) -> Duration;
+
     /// Ends after the duration.
     fn sleep(&self, duration: Duration) -> impl Future<Output = ()> + Send;
 }
@@ -52,6 +55,10 @@ pub enum Leg {
     /// The provider. Gets the credential and never the API key.
     Provider,
 }
+
+/// An extension of a request that the receiver is asked to hold: how long each step of it may take, in place of the transport's timeout.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Patience(pub Duration);
 
 /// An HTTP answer.
 #[derive(Clone, Debug)]
@@ -116,6 +123,8 @@ pub enum Level {
     Warning,
     /// The program's author should change something; languages with a warning mechanism use it.
     Notice,
+    /// The program uses something that will go; languages with a category for such warnings use it.
+    Deprecation,
 }
 
 /// Drops every event.

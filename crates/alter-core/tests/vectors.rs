@@ -11,7 +11,7 @@ use alter_core::signing::{SigningKey, StringToSign, canonical_path_and_query, co
 use alter_core::sigv4::{Credentials, Endpoint, Request, canonical_query, canonical_uri, endpoint_of, sign};
 use alter_core::url::query::QueryValue;
 use alter_core::url::{ProviderUrl, base, for_log};
-use alter_core::{challenge, context, key, rate_limit, retry_after, secret::Secret, traceparent};
+use alter_core::{challenge, context, iso8601, key, origin, rate_limit, retry_after, secret::Secret, traceparent};
 use common::{Script, answer, get, token, vectors};
 use serde_json::Value;
 use time::OffsetDateTime;
@@ -366,5 +366,20 @@ fn check_details(got: &serde_json::Map<String, Value>, want: &Value, case: &Valu
             Some(url) if url.contains("{base_url}") => assert_eq!(text(&got[name]), url.replace("{base_url}", common::BASE)),
             _ => assert_eq!(&got[name], want, "{name}: {case}"),
         }
+    }
+}
+
+#[test]
+fn iso8601_texts() {
+    for case in list(&vectors("iso8601")["cases"]) {
+        let taken = iso8601::is_valid(&text(&case["text"]).replace('Z', "+00:00"));
+        assert_eq!(taken, case["valid"].as_bool().unwrap(), "{case}");
+    }
+}
+
+#[test]
+fn origins() {
+    for case in list(&vectors("origins")["cases"]) {
+        assert_eq!(origin::is_bare_https(text(&case["text"])), case["valid"].as_bool().unwrap(), "{case}");
     }
 }

@@ -20,24 +20,24 @@ pub type UserTokenGetter =
 
 /// What an application holds: calls with its key, for itself and for its users.
 #[derive(Clone, Debug)]
-pub struct App(Handle);
+pub struct App(pub(crate) Handle);
 
 /// What an agent holds: calls with its own key, with the grants that were delegated to it.
 #[derive(Clone, Debug)]
-pub struct Agent(Handle);
+pub struct Agent(pub(crate) Handle);
 
 #[derive(Clone)]
-struct Handle {
-    client: Client<TokioHost>,
-    settings: Settings,
+pub(crate) struct Handle {
+    pub(crate) client: Client<TokioHost>,
+    pub(crate) settings: Settings,
 }
 
 /// What is needed to make another client like this one.
 #[derive(Clone)]
-struct Settings {
+pub(crate) struct Settings {
     options: ClientOptions,
     transport: TransportOptions,
-    user_token_getter: Option<UserTokenGetter>,
+    pub(crate) user_token_getter: Option<UserTokenGetter>,
 }
 
 impl std::fmt::Debug for Handle {
@@ -273,7 +273,7 @@ impl Log for TracingLog {
     fn log(&self, event: alter_core::host::Event) {
         match event.level {
             alter_core::host::Level::Debug => tracing::debug!(target: "alter", "{}", event.message),
-            alter_core::host::Level::Warning | alter_core::host::Level::Notice => tracing::warn!(target: "alter", "{}", event.message),
+            _ => tracing::warn!(target: "alter", "{}", event.message),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The engine's host on tokio.
 
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, LazyLock};
+use std::time::{Duration, Instant};
 
 use alter_core::host::{Answer, Clock, Leg, Spawner, Task, Transport, TransportError};
 use bytes::Bytes;
@@ -31,9 +31,16 @@ impl Transport for TokioHost {
     }
 }
 
+/// The moment from which uptimes count.
+static START: LazyLock<Instant> = LazyLock::new(Instant::now);
+
 impl Clock for TokioHost {
     fn now(&self) -> OffsetDateTime {
         OffsetDateTime::now_utc()
+    }
+
+    fn uptime(&self) -> Duration {
+        START.elapsed()
     }
 
     async fn sleep(&self, duration: Duration) {

@@ -23,17 +23,26 @@
 //!
 //! The vault's address is taken from `ALTER_BASE_URL`. The rules of a call live in [`alter_core`]; this crate runs them on tokio and hyper.
 
+mod arguments;
+mod assertion;
 mod client;
 mod host;
+mod operations;
 mod request;
 mod transport;
 
-pub use alter_core::client::{CallerType, Response, SentRequest};
+pub use alter_core::client::{CallerType, PollEvent, Response, SentRequest};
 pub use alter_core::error::{Error, Kind, Result};
 pub use alter_core::host::{Event, Level, Log};
 pub use alter_core::key::is_valid_key;
+pub use alter_core::model;
 pub use alter_core::rate_limit::RateLimit;
 pub use alter_core::token::{RetryErrorInfo, RetryInfo};
+pub use arguments::{
+    Connect, Delegate, GrantLimits, Identity, IntoArgument, ListGrants, ManagedSecretGrant, MintGrant, NewConnectSession,
+    NewManagedSecretSession, Principal, Token, Wait,
+};
+pub use assertion::verify_identity_assertion;
 pub use client::{Agent, App, Builder, RequestRule, UserTokenGetter};
 pub use host::TokioHost;
 pub use request::Request;
@@ -41,6 +50,7 @@ pub use transport::{CaCertificates, TransportOptions};
 
 /// What bindings build on: the engine itself on this crate's host.
 pub mod engine {
+    pub use crate::assertion::verify_assertion;
     pub use alter_core::client::*;
     pub use alter_core::error::taxonomy;
     pub use alter_core::host::NoLog;

@@ -1,5 +1,6 @@
 //! A running operation as Python sees it: something that can be given up.
 
+use alter_core::client::Abandon;
 use pyo3::prelude::*;
 use tokio::task::AbortHandle;
 
@@ -11,12 +12,19 @@ pub struct Operation {
     queue: Py<Queue>,
     number: u64,
     task: AbortHandle,
+    abandon: Option<Abandon>,
 }
 
 impl Operation {
     /// An operation that `queue` knows under `number`.
     pub fn new(queue: Py<Queue>, number: u64, task: AbortHandle) -> Self {
-        Self { queue, number, task }
+        Self { queue, number, task, abandon: None }
+    }
+
+    /// The same, with what else has to happen when it is given up.
+    pub fn abandoning(mut self, abandon: Option<Abandon>) -> Self {
+        self.abandon = abandon;
+        self
     }
 }
 
@@ -25,6 +33,10 @@ impl Operation {
     /// Gives the operation up. Nothing happens if it has finished.
     fn cancel(&self) {
         self.queue.get().forget(self.number);
+        // On this thread, before anything else can happen: the program may be about to close the client.
+        if let Some(abandon) = &self.abandon {
+            abandon.now();
+        }
         self.task.abort();
     }
 }

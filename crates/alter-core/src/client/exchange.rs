@@ -1,6 +1,7 @@
 //! One signed exchange with the vault.
 
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{HeaderMap, HeaderName, HeaderValue};
@@ -8,7 +9,7 @@ use http::uri::{Authority, PathAndQuery, Scheme, Uri};
 
 use super::{Client, lock};
 use crate::error::{Error, Kind, Result};
-use crate::host::{Answer, Host, Leg, Level, TransportError};
+use crate::host::{Answer, Host, Leg, Level, Patience, TransportError};
 use crate::rate_limit;
 use crate::signing::{StringToSign, canonical_path_and_query, content_sha256, headers};
 use crate::{encoding, traceparent};
@@ -54,6 +55,8 @@ pub(super) struct Exchange<'a> {
     /// Whether the cached actor id is sent and one in the answer remembered.
     pub(super) actor_id: bool,
     pub(super) traceparent: Option<&'a str>,
+    /// Replaces the client's timeout: of a request that the vault is asked to hold.
+    pub(super) patience: Option<Duration>,
 }
 
 impl<H: Host> Client<H> {
@@ -61,7 +64,7 @@ impl<H: Host> Client<H> {
     ///
     /// # Errors
     /// `NetworkError`, `TimeoutError`. Any status is an answer.
-    pub(super) async fn exchange(&self, exchange: Exchange<'_>) -> Result<Answer> {
+    pub(in crate::client) async fn exchange(&self, exchange: Exchange<'_>) -> Result<Answer> {
         let remembers_actor = exchange.actor_id && exchange.caller.is_none();
         let request = self.signed_request(&exchange)?;
         let answer = self.shared.host.send(Leg::Backend, request).await.map_err(|error| self.backend_unreachable(&error))?;
@@ -128,6 +131,9 @@ impl<H: Host> Client<H> {
         set("traceparent", exchange.traceparent.filter(|value| traceparent::is_valid(value)).unwrap_or_default())?;
         if !exchange.body.is_empty() {
             set("content-type", "application/json")?;
+        }
+        if let Some(patience) = exchange.patience {
+            request.extensions_mut().insert(Patience(patience));
         }
         Ok(request)
     }

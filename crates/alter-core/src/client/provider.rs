@@ -70,6 +70,7 @@ impl<H: Host> Client<H> {
                 context: call.context_header.as_deref(),
                 actor_id: true,
                 traceparent: call.traceparent.as_deref(),
+                patience: None,
             })
             .await?;
         if answer.status >= 400 {

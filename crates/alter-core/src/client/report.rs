@@ -102,6 +102,29 @@ impl<H: Host> Client<H> {
         });
     }
 
+    /// Sends something in the background whose answer changes nothing.
+    pub(super) fn deliver_quietly(&self, path: &str, body: Bytes) {
+        let delivery = Delivery {
+            path: path.to_owned(),
+            body,
+            caller: None,
+            context: None,
+            actor_id: true,
+            traceparent: None,
+            deadline: MISMATCH_DEADLINE,
+        };
+        let path = path.to_owned();
+        self.deliver(delivery, move |client, result| {
+            let why = match result {
+                Some(Ok(answer)) if answer.status < 300 => return,
+                Some(Ok(answer)) => format!("status {}", answer.status),
+                Some(Err(error)) => error.kind().name().to_owned(),
+                None => "no answer in time".to_owned(),
+            };
+            client.log(Level::Debug, format!("{path} came to nothing: {why}."));
+        });
+    }
+
     /// Starts the exchange in the background; `done` gets its result, or `None` when the deadline passed.
     fn deliver(&self, delivery: Delivery, done: impl FnOnce(&Self, Option<crate::error::Result<Answer>>) + Send + 'static) {
         let Some(ticket) = self.shared.background.begin() else {
@@ -118,6 +141,7 @@ impl<H: Host> Client<H> {
                 context: delivery.context.as_deref(),
                 actor_id: delivery.actor_id,
                 traceparent: delivery.traceparent.as_deref(),
+                patience: None,
             });
             let result = first(exchange, client.shared.host.sleep(delivery.deadline)).await;
             done(&client, result);

@@ -152,7 +152,7 @@ kinds! {
     ConnectConfig = "ConnectConfigError" < ConnectFlow, "connect_config_error", [], "The application or provider is not set up for this.";
     ConnectDenied = "ConnectDeniedError" < ConnectFlow, "connect_denied", [], "The user refused.";
     ConnectTimeout = "ConnectTimeoutError" < ConnectFlow, "connect_timeout", [], "The user did not finish in time.";
-    MemoryIsolation = "MemoryIsolationError" < AlterSdk, "memory_isolation_error", [], "A memory store was asked for another identity's data.";
+    MemoryIsolation = "MemoryIsolationError" < AlterSdk, "memory_isolation_error", [code Null], "A memory store was asked for another identity's data.";
     Network = "NetworkError" < AlterSdk, "network_error", [], "No answer: the connection failed.";
     Timeout = "TimeoutError" < Network, "timeout", [], "No answer in time.";
     ProviderApi = "ProviderAPIError" < AlterSdk, "provider_error", [status_code Null, response_body Null], "The provider answered with an error status.";

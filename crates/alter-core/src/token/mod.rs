@@ -3,15 +3,14 @@
 //! The checks of single fields are public: the vault refuses, when a secret is stored, what a client would refuse later.
 
 mod checks;
-mod retry_info;
 
 use serde_json::{Map, Value};
 
+pub use crate::model::{RetryErrorInfo, RetryInfo};
 pub use checks::{
     AWS_SIGV4_FORMAT, FORBIDDEN_HEADERS, InjectionRule, InjectionTarget, ValueSource, check_access_token, check_additional_credentials,
     check_injection_format, check_injection_header, is_canonical_uuid, is_forbidden_header,
 };
-pub use retry_info::{RetryErrorInfo, RetryInfo};
 
 use crate::error::{Error, Kind, Result};
 use crate::secret::Secret;

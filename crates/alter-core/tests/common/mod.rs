@@ -3,7 +3,7 @@
 #![allow(dead_code, clippy::unwrap_used, missing_docs)]
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use alter_core::client::{Arg, Client, ClientKind, ClientOptions, RequestArgs};
@@ -33,6 +33,7 @@ struct State {
     closed: Mutex<usize>,
     events: Mutex<Vec<Event>>,
     hang_reports: Mutex<bool>,
+    started: OnceLock<tokio::time::Instant>,
 }
 
 pub fn answer(status: u16, headers: &[(&str, &str)], body: impl Into<Bytes>) -> Answer {
@@ -121,6 +122,10 @@ impl Transport for Script {
 impl Clock for Script {
     fn now(&self) -> OffsetDateTime {
         OffsetDateTime::from_unix_timestamp(1_767_225_600).unwrap()
+    }
+
+    fn uptime(&self) -> Duration {
+        self.0.started.get_or_init(tokio::time::Instant::now).elapsed()
     }
 
     async fn sleep(&self, duration: Duration) {

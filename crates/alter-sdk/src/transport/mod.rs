@@ -12,7 +12,7 @@ mod tls;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use alter_core::host::{Answer, Leg, TransportError};
+use alter_core::host::{Answer, Leg, Patience, TransportError};
 use bytes::{Bytes, BytesMut};
 use http::HeaderValue;
 use http::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING};
@@ -85,44 +85,45 @@ impl HttpTransport {
         for (name, value) in [(ACCEPT, "*/*"), (ACCEPT_ENCODING, decode::ACCEPTED)] {
             request.headers_mut().entry(name).or_insert(HeaderValue::from_static(value));
         }
-        let _slot = pool.slot(self.timeout).await?;
-        let response = self.head(pool, request).await?;
-        self.read(response).await
+        let limit = request.extensions().get::<Patience>().map_or(self.timeout, |patience| Some(patience.0));
+        let _slot = pool.slot(limit).await?;
+        let response = head(pool, request, limit).await?;
+        read(response, limit).await
     }
+}
 
-    /// Connects if need be, writes the request, waits for the answer's head.
-    async fn head(&self, pool: &Pool, request: http::Request<Bytes>) -> Result<http::Response<Incoming>, TransportError> {
-        let progress = body::Progress::default();
-        let request = request.map(|bytes| ProgressBody::new(bytes, progress.clone()));
-        let client = pool.lock().clone().ok_or_else(|| TransportError::Failed("the client is closed".to_owned()))?;
-        let answer = connect::noting(progress.clone(), client.request(request));
-        let answer = match self.timeout {
-            None => answer.await,
-            Some(limit) => tokio::select! {
-                biased;
-                answer = answer => answer,
-                () = progress.stalled_for(limit) => return Err(TransportError::Timeout),
-            },
-        };
-        answer.map_err(|error| explain(&error))
-    }
+/// Connects if need be, writes the request, waits for the answer's head.
+async fn head(pool: &Pool, request: http::Request<Bytes>, limit: Option<Duration>) -> Result<http::Response<Incoming>, TransportError> {
+    let progress = body::Progress::default();
+    let request = request.map(|bytes| ProgressBody::new(bytes, progress.clone()));
+    let client = pool.lock().clone().ok_or_else(|| TransportError::Failed("the client is closed".to_owned()))?;
+    let answer = connect::noting(progress.clone(), client.request(request));
+    let answer = match limit {
+        None => answer.await,
+        Some(limit) => tokio::select! {
+            biased;
+            answer = answer => answer,
+            () = progress.stalled_for(limit) => return Err(TransportError::Timeout),
+        },
+    };
+    answer.map_err(|error| explain(&error))
+}
 
-    async fn read(&self, response: http::Response<Incoming>) -> Result<Answer, TransportError> {
-        let (head, mut body) = response.into_parts();
-        let mut chunks = Chunks::default();
-        while let Some(frame) = within(self.timeout, body.frame()).await? {
-            if let Ok(data) = frame.map_err(|error| explain(&error))?.into_data() {
-                chunks.push(data);
-            }
+async fn read(response: http::Response<Incoming>, limit: Option<Duration>) -> Result<Answer, TransportError> {
+    let (head, mut body) = response.into_parts();
+    let mut chunks = Chunks::default();
+    while let Some(frame) = within(limit, body.frame()).await? {
+        if let Ok(data) = frame.map_err(|error| explain(&error))?.into_data() {
+            chunks.push(data);
         }
-        let raw = chunks.finish();
-        let bytes_on_wire = raw.len();
-        let encoding = head.headers.get_all(CONTENT_ENCODING).iter().filter_map(|value| value.to_str().ok()).collect::<Vec<_>>().join(",");
-        let body = decode::decode(&encoding, raw).map_err(TransportError::Failed)?;
-        let reason_phrase =
-            head.extensions.get::<hyper::ext::ReasonPhrase>().map(|phrase| String::from_utf8_lossy(phrase.as_bytes()).into_owned());
-        Ok(Answer { status: head.status.as_u16(), reason_phrase, version: head.version, headers: head.headers, body, bytes_on_wire })
     }
+    let raw = chunks.finish();
+    let bytes_on_wire = raw.len();
+    let encoding = head.headers.get_all(CONTENT_ENCODING).iter().filter_map(|value| value.to_str().ok()).collect::<Vec<_>>().join(",");
+    let body = decode::decode(&encoding, raw).map_err(TransportError::Failed)?;
+    let reason_phrase =
+        head.extensions.get::<hyper::ext::ReasonPhrase>().map(|phrase| String::from_utf8_lossy(phrase.as_bytes()).into_owned());
+    Ok(Answer { status: head.status.as_u16(), reason_phrase, version: head.version, headers: head.headers, body, bytes_on_wire })
 }
 
 impl Pool {

@@ -24,7 +24,7 @@ pub fn files(project: &Project) -> Result<Vec<Generated>, Failure> {
     let recorded: Map<String, Value> = serde_json::from_str(&fs::read_to_string(project.path("tests/deviations.json"))?)?;
     let scenarios = Scenarios::load(&project.path("tests/conformance/scenarios.toml"))?;
     let content = format!("{by_hand}{BEGIN}{}{}", recorded_calls(&recorded)?, conformance(&scenarios)?);
-    Ok(vec![Generated { path: PAGE, content }])
+    Ok(vec![Generated { path: PAGE.to_owned(), content }])
 }
 
 fn recorded_calls(declared: &Map<String, Value>) -> Result<String, Failure> {

@@ -21,7 +21,7 @@ pub fn files(project: &Project) -> Result<Vec<Generated>, Failure> {
     let (by_hand, _) = page.split_once(BEGIN).ok_or_else(|| Failure::new(format!("{PAGE} has lost the line {BEGIN}")))?;
     let mut content = format!("{by_hand}{BEGIN}\n| Class | When | Attributes |\n|---|---|---|\n");
     rows(None, 0, &mut content)?;
-    Ok(vec![Generated { path: PAGE, content }])
+    Ok(vec![Generated { path: PAGE.to_owned(), content }])
 }
 
 /// A row for each child of `parent`, followed by its own children.

@@ -15,7 +15,7 @@ use crate::report::{Checks, Failure, Report};
 /// A file as its generator wants it.
 pub struct Generated {
     /// The path inside the repository.
-    pub path: &'static str,
+    pub path: String,
     /// The whole text.
     pub content: String,
 }
@@ -44,7 +44,7 @@ pub fn run(project: &Project, report: &mut Report, check: bool) {
 }
 
 fn put(root: &Path, file: &Generated, check: bool) -> Result<(), Failure> {
-    let path = root.join(file.path);
+    let path = root.join(&file.path);
     let there = fs::read_to_string(&path).unwrap_or_default();
     if there == file.content {
         return Ok(());
@@ -67,7 +67,7 @@ mod tests {
     #[test]
     fn drift_is_found_and_mended() {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let file = Generated { path: "a/b.txt", content: "one\ntwo\n".to_owned() };
+        let file = Generated { path: "a/b.txt".to_owned(), content: "one\ntwo\n".to_owned() };
         assert!(put(folder.path(), &file, true).is_err(), "a missing file is drift");
         put(folder.path(), &file, false).expect("it can be written");
         put(folder.path(), &file, true).expect("it is the same now");

@@ -6,5 +6,5 @@ use super::Generated;
 
 /// Every generated file of the TypeScript package, ready to be written or compared.
 pub fn files() -> Vec<Generated> {
-    vec![Generated { path: "node/src/errors.ts", content: errors::render() }]
+    vec![Generated { path: "node/src/errors.ts".to_owned(), content: errors::render() }]
 }

@@ -1,0 +1,66 @@
+//! The macro that declares models.
+
+/// Declares models: a struct and its description for each. A field is `name: RustType = rule`; after the name stand those of the flags
+/// `strict`, `closed` and `mutable` that are set.
+macro_rules! models {
+    ($(
+        $(#[doc = $summary:literal])+
+        $name:ident $(($($option:ident),+))? {
+            $($(#[doc = $about:literal])* $field:ident: $type:ty = $rule:expr,)+
+        }
+    )+) => {$(
+        $(#[doc = $summary])+
+        #[derive(Clone, PartialEq, serde::Deserialize, serde::Serialize)]
+        #[allow(missing_docs, reason = "a field whose name says all has no more words")]
+        pub struct $name {
+            $($(#[doc = $about])* pub $field: $type,)+
+        }
+
+        impl $name {
+            /// Its description, for those who refer to it in a constant.
+            pub const MODEL: &'static $crate::model::Model = &{
+                const FIELDS: &[$crate::model::Field] = &[$($crate::model::Field {
+                    name: $crate::model::declare::bare(stringify!($field)),
+                    summary: concat!($($about, "\n"),*),
+                    rule: $rule,
+                }),+];
+                #[allow(unused_mut, reason = "a model without flags changes nothing")]
+                let mut model = $crate::model::Model {
+                    name: stringify!($name),
+                    summary: concat!($($summary, "\n"),+),
+                    strict: false,
+                    closed: false,
+                    mutable: false,
+                    fields: FIELDS,
+                };
+                $($(model.$option = true;)+)?
+                model
+            };
+        }
+
+        impl $crate::model::Described for $name {
+            const MODEL: &'static $crate::model::Model = $name::MODEL;
+        }
+
+        impl std::fmt::Debug for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                let mut shown = f.debug_struct(stringify!($name));
+                $({
+                    const SECRET: bool = $rule.secret;
+                    if SECRET { shown.field(stringify!($field), &"[redacted]") } else { shown.field(stringify!($field), &self.$field) };
+                })+
+                shown.finish()
+            }
+        }
+    )+};
+}
+
+pub(super) use models;
+
+/// A field's name without the mark of one that Rust uses for something else.
+pub(super) const fn bare(name: &'static str) -> &'static str {
+    match name.as_bytes() {
+        [b'r', b'#', ..] => name.split_at(2).1,
+        _ => name,
+    }
+}

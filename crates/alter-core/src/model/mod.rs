@@ -1,0 +1,90 @@
+//! Every public model, declared once: its fields, and how each is read.
+//!
+//! A declaration leaves two things behind: a Rust struct, and a constant [`Model`] that says of every field whether it is required, which
+//! type it has, what happens to a value of another type, and what it is for. [`Model::read`] reads a server's answer by that description, so that the answer is
+//! judged before any language sees it; `cargo xtask codegen` writes the classes of the other languages from the same description, so
+//! that a model which a program builds by hand meets the same rules.
+
+mod audit;
+mod calls;
+mod connect;
+mod declare;
+mod grants;
+mod identity;
+mod managed_secrets;
+mod principals;
+mod read;
+mod rule;
+mod token;
+
+pub use audit::APICallAuditLog;
+pub use calls::{RateLimitSnapshot, RetryErrorInfo, RetryInfo};
+pub use connect::{
+    AuthResult, AuthSession, ConnectDelegation, ConnectFailedGrant, ConnectResult, ConnectSession, GrantPolicy, GrantPolicyInput,
+    ManagedSecretConnectSession,
+};
+pub use grants::{DelegationResult, GrantInfo, GrantListItem, OAuthGrantItem, RevokeGrantResult, UnifiedGrantListResult};
+pub use identity::{IdentityAssertion, IdentityContext, IdentityTrace};
+pub use managed_secrets::{CreateGrantResult, ManagedSecretGrantItem};
+pub use principals::{AgentPrincipal, GroupPrincipal, PRINCIPAL, SystemPrincipal, UserPrincipal};
+pub use read::Fault;
+pub use rule::{Choice, Default, Kind, Rule, Wrong};
+pub use token::TokenResponse;
+
+/// One public model.
+#[derive(Debug)]
+pub struct Model {
+    /// The class's name in every language.
+    pub name: &'static str,
+    /// What it is for: one paragraph.
+    pub summary: &'static str,
+    /// Whether numbers in text and the like are refused.
+    pub strict: bool,
+    /// Whether members that the model does not know are refused. If not, they are ignored.
+    pub closed: bool,
+    /// Whether a program may change it after it was made.
+    pub mutable: bool,
+    /// The fields, in the order in which they are shown and sent.
+    pub fields: &'static [Field],
+}
+
+/// One field of a model.
+#[derive(Debug)]
+pub struct Field {
+    /// Name on the wire; other languages spell it their way.
+    pub name: &'static str,
+    /// What it means: may be empty where the name says it.
+    pub summary: &'static str,
+    /// How it is read.
+    pub rule: Rule,
+}
+
+impl Model {
+    /// The field of a name.
+    pub fn field(&self, name: &str) -> Option<&Field> {
+        self.fields.iter().find(|field| field.name == name)
+    }
+}
+
+/// A Rust struct that stands for a model.
+pub trait Described {
+    /// Its description.
+    const MODEL: &'static Model;
+}
+
+/// A group of models that belong together: one file of a language's package.
+#[derive(Debug)]
+pub struct Group {
+    /// The file's name.
+    pub name: &'static str,
+    /// What its models are about.
+    pub summary: &'static str,
+    /// The models; each comes after those that it refers to.
+    pub models: &'static [&'static Model],
+    /// Unions of models, for the types of fields and arguments.
+    pub unions: &'static [&'static Choice],
+}
+
+/// Every model there is.
+pub const GROUPS: &[Group] =
+    &[audit::GROUP, calls::GROUP, connect::GROUP, grants::GROUP, identity::GROUP, managed_secrets::GROUP, principals::GROUP, token::GROUP];
