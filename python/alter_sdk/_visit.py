@@ -9,7 +9,7 @@ import webbrowser
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator
 
 
 async def show(url: str, *, open_browser: bool) -> None:
@@ -26,7 +26,7 @@ def _open(url: str) -> bool:
 
 
 @contextlib.contextmanager
-def waiting() -> Iterator[None]:
+def waiting() -> Generator[None, None, None]:
     """On a terminal, says that the program waits and how to stop it, for as long as it waits."""
     out = sys.stderr
     # A program without a console has no stderr at all.

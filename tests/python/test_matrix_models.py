@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from pydantic import ValidationError
 
@@ -40,3 +42,47 @@ def test_m241_retry_models_are_exported() -> None:
     info = RetryInfo(total_attempts=2, successful_attempt=2, errors=(failed,))
     assert info.errors[0].delay_s == 0.5
     assert {"RetryInfo", "RetryErrorInfo"} <= set(alter_sdk.__all__)
+
+
+def test_m236_m237_m238_m239_the_models_of_grants_and_sessions_are_exported() -> None:
+    names = {"GrantInfo", "OAuthGrantItem", "ManagedSecretGrantItem", "UnifiedGrantListResult"}
+    names |= {"ConnectSession", "ManagedSecretConnectSession", "ConnectResult", "AuthResult"}
+    names |= {"Principal", "UserPrincipal", "GroupPrincipal", "SystemPrincipal", "AgentPrincipal"}
+    names |= {"GrantPolicy", "GrantPolicyInput"}
+    assert names <= set(alter_sdk.__all__)
+
+
+@pytest.mark.parametrize(
+    ("name", "fields"),
+    [
+        ("UserPrincipal", {"user_token": CANARY}),
+        ("UserPrincipal", {"user_token": CANARY * 999, "label": "l"}),
+        ("UserPrincipal", {"user_token": CANARY, "label": "l", "more": 1}),
+        ("GroupPrincipal", {"external_group_id": "", "idp_id": "i", "label": "l"}),
+        ("SystemPrincipal", {"label": "x" * 256}),
+        ("AgentPrincipal", {"type": "user"}),
+        ("GrantPolicyInput", {"max_ttl_seconds": 0}),
+        ("GrantPolicyInput", {"expires_at": "soon"}),
+        ("GrantPolicyInput", {"limit": 1}),
+        ("ConnectSession", {"session_token": CANARY, "connect_url": "u", "expires_in": "600", "expires_at": "x"}),
+        ("RevokeGrantResult", {"success": 1, "message": "m", "grant_id": "g", "revoked_at": "x"}),
+    ],
+)
+def test_m238_m239_a_model_built_by_hand_meets_the_same_rules(name: str, fields: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError) as caught:
+        getattr(alter_sdk, name)(**fields)
+    assert CANARY not in str(caught.value)
+
+
+def test_m237_m238_no_printed_form_shows_a_token() -> None:
+    session = {"session_token": CANARY, "expires_in": 1, "expires_at": "x"}
+    for shown in (
+        alter_sdk.ConnectSession(**session, connect_url=f"u#{CANARY}"),
+        alter_sdk.ManagedSecretConnectSession(**session, connect_url=f"u#{CANARY}"),
+        alter_sdk.AuthSession(**session, auth_url=f"u#{CANARY}"),
+        alter_sdk.AuthResult(user_token=CANARY, user_info={"sub": "ada"}),
+        alter_sdk.UserPrincipal(user_token=CANARY, label="l"),
+        alter_sdk.IdentityAssertion(token=CANARY, expires_at="2026-01-02", identity={"app_id": "a"}),  # type: ignore[arg-type]
+    ):
+        assert CANARY not in f"{shown!r} {shown} {[shown]}"
+        assert CANARY in str(shown.model_dump())
