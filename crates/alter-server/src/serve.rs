@@ -21,6 +21,7 @@ use crate::api::{self, HostPolicy, Readiness, Vault};
 use crate::config::Config;
 use crate::egress::Egress;
 use crate::error::{StartError, StartErrorKind};
+use crate::identity::Issuers;
 use crate::rotation::Rotation;
 use crate::setup::Opened;
 use crate::tls::{Protocol, Tls};
@@ -101,7 +102,11 @@ impl Server {
         let address = listener
             .local_addr()
             .map_err(|error| StartError::new(StartErrorKind::AddressUnavailable, "the listener has no address").caused_by(error))?;
+        let egress = Egress::new(config.egress())?;
         let vault = Arc::new(Vault {
+            issuers: Issuers::new(egress.clone(), Arc::clone(&opened.clock)),
+            public_url: config.public_url.value.clone().unwrap_or_else(|| config.url(address)),
+            egress,
             store: opened.store,
             keys: opened.keys,
             audit: opened.audit,
@@ -109,7 +114,6 @@ impl Server {
             hosts: HostPolicy::new(config.public_url.value.as_deref(), address.ip()),
             readiness: Readiness::default(),
             rotation: Rotation::new(opened.key_home),
-            egress: Egress::new(config.egress())?,
         });
         Ok(Self { listener, address, vault, tls, limits: ServeLimits::default() })
     }

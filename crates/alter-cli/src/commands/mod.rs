@@ -7,6 +7,7 @@ pub mod config;
 pub mod context;
 pub mod grant;
 pub mod help;
+pub mod idp;
 pub mod init;
 pub mod key;
 pub mod request;

@@ -3,6 +3,7 @@
 mod audit;
 mod first_steps;
 mod help;
+mod idp;
 mod keys;
 mod killing;
 mod request;

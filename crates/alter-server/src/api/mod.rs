@@ -9,6 +9,7 @@ mod host;
 mod identity;
 mod injection;
 mod judge;
+pub mod people;
 mod pipeline;
 mod refusal;
 mod reports;
@@ -30,6 +31,7 @@ use crate::audit::AuditKey;
 use crate::clock::Clock;
 use crate::crypto::VaultKeys;
 use crate::egress::Egress;
+use crate::identity::Issuers;
 use crate::rotation::Rotation;
 use crate::store::Store;
 
@@ -58,6 +60,10 @@ pub struct Vault {
     pub rotation: Rotation,
     /// Calls that the vault makes.
     pub egress: Egress,
+    /// The issuers of its apps' users, and their keys.
+    pub issuers: Issuers,
+    /// The URL under which browsers reach it, without a trailing slash: what links and the issuer of assertions are made of.
+    pub public_url: String,
 }
 
 /// All routes.
@@ -65,10 +71,20 @@ pub fn router(vault: Arc<Vault>) -> Router {
     let wire = Router::new()
         .route("/sdk/token", post(retrieve_token))
         .route("/sdk/oauth/audit/api-call", post(report_call))
-        .route("/sdk/grants/{grant_id}/report-scope-mismatch", post(report_scope_mismatch));
+        .route("/sdk/grants/{grant_id}/report-scope-mismatch", post(report_scope_mismatch))
+        .route("/sdk/auth/session", post(start_sign_in))
+        .route("/sdk/auth/poll", post(poll_sign_in))
+        .route("/sdk/auth/verify-token", post(verify_token))
+        .route("/sdk/identity/resolve", post(resolve_identity))
+        .route("/sdk/identity/assert", post(assert_identity));
+    let people = Router::new()
+        .route("/.well-known/jwks.json", get(people::key_set))
+        .route("/sign-in/callback", get(people::sign_in::arrive))
+        .route("/sign-in/{token}", get(people::sign_in::ask).post(people::sign_in::begin));
     let health = Router::new().route("/healthz", get(health::process)).route("/readyz", get(health::ready));
     Router::new()
         .merge(wire)
+        .merge(people)
         .merge(health)
         .nest("/admin/v1", admin::router(Arc::clone(&vault)))
         .fallback(unknown_path)
@@ -95,6 +111,26 @@ async fn report_scope_mismatch(State(vault): State<Arc<Vault>>, grant: Result<Pa
     // A path that is not UTF-8 names no grant; it is refused like every other unknown one.
     let grant = grant.map(|Path(grant)| grant).unwrap_or_default();
     signed(&vault, reports::ReportScopeMismatch { grant }, request).await
+}
+
+async fn start_sign_in(State(vault): State<Arc<Vault>>, request: Request) -> Response {
+    signed(&vault, people::StartSignIn, request).await
+}
+
+async fn poll_sign_in(State(vault): State<Arc<Vault>>, request: Request) -> Response {
+    signed(&vault, people::PollSignIn, request).await
+}
+
+async fn verify_token(State(vault): State<Arc<Vault>>, request: Request) -> Response {
+    signed(&vault, people::VerifyToken, request).await
+}
+
+async fn resolve_identity(State(vault): State<Arc<Vault>>, request: Request) -> Response {
+    signed(&vault, people::ResolveIdentity, request).await
+}
+
+async fn assert_identity(State(vault): State<Arc<Vault>>, request: Request) -> Response {
+    signed(&vault, people::AssertIdentity, request).await
 }
 
 /// Reads the body as raw bytes, since those are what was signed, and hands over to the pipeline.

@@ -64,6 +64,8 @@ pub struct Verdict {
 pub enum Answer {
     /// 200 with JSON.
     Json(Value),
+    /// 201 with JSON.
+    Created(Value),
     /// 204.
     Empty,
 }
@@ -87,8 +89,10 @@ pub async fn run<C: Call>(vault: &Vault, call: C, parts: &Parts, body: &Bytes) -
     };
     let mut attempt = Attempt { vault, key: &key, row: draft::<C>(&key, parts), nonce: None, actor: None };
     let outcome = attempt.settle(&call, &signed, parts, body).await;
+    let json = |status: StatusCode, json: &Value| (status, [("content-type", "application/json")], json.to_string()).into_response();
     let mut response = match outcome {
-        Ok(Answer::Json(json)) => (StatusCode::OK, [("content-type", "application/json")], json.to_string()).into_response(),
+        Ok(Answer::Json(value)) => json(StatusCode::OK, &value),
+        Ok(Answer::Created(value)) => json(StatusCode::CREATED, &value),
         Ok(Answer::Empty) => StatusCode::NO_CONTENT.into_response(),
         Err(refusal) => refusal.into_response(),
     };

@@ -92,7 +92,6 @@ impl Refusal {
     }
 
     /// The HTTP status.
-    #[cfg(test)]
     pub fn status(&self) -> StatusCode {
         self.0.status
     }
@@ -100,6 +99,11 @@ impl Refusal {
     /// The stable code of the body's `error`.
     pub fn code(&self) -> &'static str {
         self.0.code
+    }
+
+    /// What the client is told.
+    pub fn message(&self) -> &str {
+        &self.0.message
     }
 
     /// What the audit row says: the real reason if there is one, else the message.

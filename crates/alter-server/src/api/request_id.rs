@@ -25,7 +25,7 @@ impl RequestId {
     }
 }
 
-/// Middleware: gives the request an id of our own (a client's is not trusted to be unique) and puts it on the answer, which no cache may keep.
+/// Middleware: gives the request an id of our own (a client's is not trusted to be unique) and puts it on the answer, which no cache may keep unless it says so itself.
 pub async fn assign(mut request: Request, next: Next) -> Response {
     let id = Uuid::new_v4().to_string();
     request.extensions_mut().insert(RequestId(id.clone()));
@@ -36,6 +36,6 @@ pub async fn assign(mut request: Request, next: Next) -> Response {
         response.headers_mut().insert(X_REQUEST_ID, value.clone());
         response.headers_mut().insert(X_CORRELATION_ID, value);
     }
-    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response.headers_mut().entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     response
 }

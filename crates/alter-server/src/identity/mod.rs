@@ -7,6 +7,7 @@
 //!            │
 //!            └─▶ claims    issuer, audience, times ─▶ Verified: subject, groups, e-mail, …
 //!
+//! sign_in    authorization code with PKCE, state and nonce, as a relying party; ends in a verified ID token
 //! assertion  the vault's own ES256 tokens about a user or agent, and the key set that verifies them
 //! ```
 //!
@@ -21,6 +22,7 @@ mod issuers;
 mod json;
 mod jwk;
 mod metadata;
+pub mod sign_in;
 
 pub use algorithm::{Algorithm, PublicKey};
 pub use claims::{Email, LEEWAY, Trust, Verified};

@@ -5,7 +5,11 @@ mod admission;
 mod audit_trail;
 mod harness;
 mod injections;
+#[path = "../identity/issuer.rs"]
+#[allow(dead_code, clippy::unwrap_used, reason = "it belongs to the tests of tokens by themselves, which use more of it")]
+mod issuer;
 mod master_key;
+mod people;
 mod reports;
 mod token;
 mod transport;

@@ -115,6 +115,8 @@ pub struct Site {
     pub status: u16,
     /// Replaces the key set.
     pub key_set: Option<String>,
+    /// What its token endpoint answers.
+    pub tokens: Value,
 }
 
 /// The issuer, and a vault's view of it.
@@ -139,7 +141,7 @@ impl World {
     pub async fn with(keys: Vec<Value>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        let site = Arc::new(Mutex::new(Site { issuer: None, keys, status: 200, key_set: None }));
+        let site = Arc::new(Mutex::new(Site { issuer: None, keys, status: 200, key_set: None, tokens: Value::Null }));
         let asked = Arc::new([const { AtomicU32::new(0) }; 2]);
         let router = Router::new().fallback(serve).with_state((url.clone(), Arc::clone(&site), Arc::clone(&asked)));
         let serving = tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
@@ -203,8 +205,12 @@ async fn serve(State((url, site, asked)): State<Shared>, uri: Uri) -> impl IntoR
     let body = match uri.path() {
         "/.well-known/openid-configuration" => {
             asked[0].fetch_add(1, Ordering::SeqCst);
-            json!({"issuer": site.issuer.unwrap_or_else(|| url.clone()), "jwks_uri": format!("{url}/keys")}).to_string()
+            let issuer = site.issuer.unwrap_or_else(|| url.clone());
+            let (authorize, token) = (format!("{url}/authorize"), format!("{url}/token"));
+            json!({"issuer": issuer, "jwks_uri": format!("{url}/keys"), "authorization_endpoint": authorize, "token_endpoint": token})
+                .to_string()
         }
+        "/token" => site.tokens.to_string(),
         "/keys" => {
             asked[1].fetch_add(1, Ordering::SeqCst);
             site.key_set.unwrap_or_else(|| json!({"keys": site.keys}).to_string())

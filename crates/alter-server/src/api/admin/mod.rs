@@ -8,6 +8,7 @@ mod apps;
 mod audit;
 mod change;
 mod grants;
+mod idp;
 mod keys;
 mod master_key;
 mod operators;
@@ -42,6 +43,8 @@ pub fn router(vault: Arc<Vault>) -> Router<Arc<Vault>> {
         .route("/master-key/rotation", post(master_key::rotate))
         .route("/apps", get(apps::list).post(apps::create))
         .route("/apps/{app}", get(apps::show))
+        .route("/apps/{app}/idp", get(idp::show).put(idp::set).delete(idp::remove))
+        .route("/apps/{app}/idp/test", post(idp::test))
         .nest("/apps/{app}/keys", keys)
         .nest("/apps/{app}/secrets", secrets)
         .nest("/apps/{app}/grants", grants)
