@@ -6,6 +6,7 @@ use crate::checks::counts;
 use crate::command::Run;
 use crate::project::Project;
 use crate::report::{Checks, Report};
+use crate::tools;
 
 /// Whether the whole workspace was built in this run: then its programs are there, and building some of them by themselves would
 /// only compile their dependencies again with fewer features.
@@ -38,6 +39,8 @@ pub fn run(project: &Project, report: &mut Report) {
     report.step("cargo fmt --check", || cargo(&["fmt", "--all", "--check"]).success().map(|_| Checks::ONE));
     if whole_build(project, report) {
         report.step("cargo test", || {
+            // The vault signs people in with a real OpenID provider, which comes from npm.
+            tools::node_modules(project)?;
             counts::cargo(&cargo(&["test", "--workspace", "--locked", "--no-fail-fast"]).env("NO_COLOR", "1").success()?)
         });
     } else {
