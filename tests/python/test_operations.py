@@ -6,8 +6,11 @@ import asyncio
 import io
 import json
 import logging
+import signal
+import subprocess
 import sys
 import traceback
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -32,6 +35,7 @@ from people import (
 from scripted import AGENT_ID, APP_KEY, GRANT, Scripted
 from test_canary import texts_within
 
+PROGRAMS = Path(__file__).resolve().parent / "programs"
 CANCEL = "/sdk/oauth/connect/session/cancel"
 MARKED = {"x-alter-session-cancel": "true"}
 
@@ -87,6 +91,21 @@ def test_a_connection_that_is_cancelled_before_it_waits_is_given_up_too(
     asyncio.run(main())
     assert len(server.requests(CANCEL)) == 1
     assert server.requests(POLL) == []
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals work differently there")
+def test_ctrl_c_gives_the_session_up_on_the_vault(server: Scripted) -> None:
+    server.answer(CONNECT, SESSION, headers=MARKED)
+    server.answer(POLL, {"status": "pending"})
+    server.answer(CANCEL, status=204)
+    command = [sys.executable, str(PROGRAMS / "connect_until_interrupted.py"), APP_KEY]
+    program = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    server.wait_for_requests(POLL, 1)
+    program.send_signal(signal.SIGINT)
+    printed, complained = program.communicate(timeout=30)
+    assert SESSION["connect_url"] in printed
+    assert complained == "interrupted\n"
+    assert len(server.requests(CANCEL)) == 1
 
 
 def test_events_come_on_the_callers_thread_before_the_result(server: Scripted) -> None:
@@ -178,8 +197,6 @@ print([(w.category.__name__, w.lineno, str(w.message)) for w in caught])
 
 
 def _run_program(program: str) -> str:
-    import subprocess
-
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True)
     assert done.stderr == ""
     return done.stdout

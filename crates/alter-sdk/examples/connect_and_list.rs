@@ -1,5 +1,7 @@
 //! Let the person at this machine connect an account, then list what there is.
 
+#![allow(clippy::print_stdout, reason = "an example talks to its user")]
+
 use alter_sdk::model::GrantListItem;
 use alter_sdk::{App, Connect, ListGrants};
 

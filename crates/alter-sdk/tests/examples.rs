@@ -46,3 +46,25 @@ async fn error_handling() {
         assert_eq!(run("error_handling", &[&teapot.url(), GRANT], &vault.url()).await, want);
     }
 }
+
+#[tokio::test]
+async fn connect_and_list() {
+    let vault = Server::start(|request| {
+        let session = r#"{"session_token":"s","connect_url":"https://v.example/c","expires_in":60,"expires_at":"x"}"#;
+        let connected = format!(r#"{{"status":"completed","grants":[{{"grant_id":"{GRANT}","provider_id":"google"}}]}}"#);
+        let secret = format!(
+            r#"{{"grant_kind":"managed_secret","grant_id":"{GRANT}","managed_secret_id":"i","managed_secret_slug":"crm",
+                "managed_secret_name":"n","status":"active","created_at":"x","principal_type":"system"}}"#
+        );
+        let page = format!(r#"{{"grants":[{secret}],"total":1,"limit":50,"offset":0,"has_more":false}}"#);
+        let body = match request.target() {
+            "/sdk/oauth/connect/session" => session.to_owned(),
+            "/sdk/grants/list" => page,
+            _ => connected,
+        };
+        Some(http(200, "", body.as_bytes()))
+    })
+    .await;
+    let told = run("connect_and_list", &[], &vault.url()).await;
+    assert_eq!(told, format!("Please visit: https://v.example/c\nconnected: google ({GRANT})\n{GRANT} crm active\n"));
+}
