@@ -2,7 +2,7 @@
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::commands::{app, audit, completions, config, grant, idp, init, key, request, secret, serve};
+use crate::commands::{agent, app, audit, completions, config, grant, idp, init, key, request, secret, serve};
 
 /// Credential vault for AI agents: your code makes the call, the vault adds the credential.
 #[derive(Debug, Parser)]
@@ -60,6 +60,9 @@ pub enum Command {
     /// Grants: permissions to use a secret
     #[command(subcommand)]
     Grant(grant::GrantCommand),
+    /// Agents: programs of an application that hold grants of their own
+    #[command(subcommand)]
+    Agent(agent::AgentCommand),
     /// Identity providers: who an application's users are
     #[command(subcommand)]
     Idp(idp::IdpCommand),

@@ -14,7 +14,7 @@ use clap::Parser;
 
 use cli::{Cli, Command};
 use commands::context::Context;
-use commands::{app, audit, completions, config, grant, help, idp, init, key, request, secret, serve};
+use commands::{agent, app, audit, completions, config, grant, help, idp, init, key, request, secret, serve};
 use failure::{Exit, Failure, Outcome};
 use output::Output;
 
@@ -58,6 +58,7 @@ async fn run(command: Command, context: &Context) -> Outcome {
         Command::App(command) => app::run(command, context).await,
         Command::Secret(command) => secret::run(command, context).await,
         Command::Grant(command) => grant::run(command, context).await,
+        Command::Agent(command) => agent::run(command, context).await,
         Command::Idp(command) => idp::run(command, context).await,
         Command::Key(command) => key::run(command, context).await,
         Command::Request(arguments) => request::run(*arguments, context).await,

@@ -19,7 +19,7 @@ use crate::output::{Column, member};
 pub enum KeyCommand {
     /// Make a key and show it once
     #[command(
-        after_help = "Examples:\n  alter key create --app demo --name worker --expires-in 90d\n  alter key create --operator ada --role auditor\n  alter key create --operator rescue --offline\n\nThe last one is the way back in when every operator key is lost; the vault must be stopped."
+        after_help = "Examples:\n  alter key create --app demo --name worker --expires-in 90d\n  alter key create --agent planner\n  alter key create --operator ada --role auditor\n  alter key create --operator rescue --offline\n\nThe last one is the way back in when every operator key is lost; the vault must be stopped."
     )]
     Create(CreateArgs),
     /// Replace the vault's master key while it serves
@@ -60,6 +60,9 @@ pub struct CreateArgs {
     /// What it may do; give it several times [default: tokens:retrieve]
     #[arg(long = "scope", value_name = "SCOPE", conflicts_with = "operator")]
     scopes: Vec<String>,
+    /// Make it the key of this agent, with the scopes that agents have
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["operator", "scopes"])]
+    agent: Option<String>,
     /// When it ends: 12h, 7d, 4w [default: never]
     #[arg(long, value_name = "SPAN", value_parser = span, conflicts_with = "operator")]
     expires_in: Option<u64>,
@@ -150,7 +153,12 @@ async fn create(arguments: CreateArgs, admin: &AdminClient, context: &Context) -
         }
         None => {
             let scopes = (!arguments.scopes.is_empty()).then_some(arguments.scopes);
-            let wanted = json!({ "name": arguments.name.unwrap_or_default(), "scopes": scopes, "expires_in": arguments.expires_in });
+            let wanted = json!({
+                "name": arguments.name.unwrap_or_default(),
+                "scopes": scopes,
+                "agent": arguments.agent,
+                "expires_in": arguments.expires_in,
+            });
             (format!("{}/keys", context.app_path(admin, &arguments.app).await?), wanted, "ALTER_API_KEY")
         }
     };

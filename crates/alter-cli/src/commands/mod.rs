@@ -1,5 +1,6 @@
 //! One file per noun. Each declares its arguments and runs them.
 
+pub mod agent;
 pub mod app;
 pub mod audit;
 pub mod completions;

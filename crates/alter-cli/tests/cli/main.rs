@@ -1,5 +1,6 @@
 //! The real binary as a person or a script meets it: exit code, stdout, stderr, and the stable code of every error.
 
+mod agents;
 mod audit;
 mod first_steps;
 mod help;

@@ -1,7 +1,6 @@
 //! Who a request says it is: caller, caller type and context. All of it is signed; none of it widens what the key may do.
 
 use alter_core::context::{LONGEST_JSON, LONGEST_KEY, LONGEST_VALUE, MOST_KEYS};
-use http::StatusCode;
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
@@ -24,10 +23,14 @@ impl<'a> Identity<'a> {
     /// Reads and checks the identity headers.
     ///
     /// # Errors
-    /// 400 `invalid_caller` or `invalid_context`, naming the header and the limit; 404 `caller_agent_unresolved` for a caller that is a UUID,
-    /// which names a managed agent.
+    /// 400 `invalid_caller` or `invalid_context`, naming the header and the limit.
     pub fn of(headers: &SignedHeaders<'a>) -> Result<Self, Refusal> {
         Ok(Self { caller: caller(headers)?, context: context(headers.context)? })
+    }
+
+    /// The managed agent that the request names: a caller whose name is a UUID.
+    pub fn named_agent(&self) -> Option<Uuid> {
+        self.caller.filter(|(_, name)| name.len() == 36).and_then(|(_, name)| Uuid::parse_str(name).ok())
     }
 }
 
@@ -43,10 +46,6 @@ fn caller<'a>(headers: &SignedHeaders<'a>) -> Result<Option<(CallerType, &'a str
     }
     if name.len() > LONGEST_CALLER || !name.bytes().all(|b| (0x20..=0x7e).contains(&b)) {
         return Err(invalid("X-Alter-Caller must be 1 to 255 printable ASCII characters."));
-    }
-    if name.len() == 36 && Uuid::parse_str(name).is_ok() {
-        let message = "X-Alter-Caller is a UUID, which names a managed agent, and this application has no such active agent.";
-        return Err(Refusal::new(StatusCode::NOT_FOUND, "caller_agent_unresolved", message));
     }
     Ok(Some((caller_type, name)))
 }
@@ -101,7 +100,14 @@ mod tests {
         assert_eq!(named, Ok((Some((CallerType::Agent, "mail bot".into())), None)));
         assert_eq!(judge(&[(headers::CALLER, "x"), (headers::CALLER_TYPE, "robot")]), Err("invalid_caller"));
         assert_eq!(judge(&[(headers::CALLER, &"x".repeat(256))]), Err("invalid_caller"));
-        assert_eq!(judge(&[(headers::CALLER, "8B0F9A52-3f51-4a7e-9c1d-0d6a5e7c1b2f")]), Err("caller_agent_unresolved"));
+    }
+
+    #[test]
+    fn a_uuid_names_a_managed_agent_however_it_is_written() {
+        let named = |name| Identity { caller: Some((CallerType::Agent, name)), context: None }.named_agent();
+        assert!(named("8B0F9A52-3f51-4a7e-9c1d-0d6a5e7c1b2f").is_some());
+        assert_eq!(named("8b0f9a523f514a7e9c1d0d6a5e7c1b2f"), None);
+        assert_eq!(named("mail bot"), None);
     }
 
     #[test]

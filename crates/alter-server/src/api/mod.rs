@@ -2,13 +2,16 @@
 //!
 //! [`router`] is the table of contents.
 
+mod acting;
 mod admin;
 mod body;
+mod grants;
 mod health;
 mod host;
 mod identity;
 mod injection;
 mod judge;
+mod members;
 pub mod people;
 mod pipeline;
 mod refusal;
@@ -71,6 +74,7 @@ pub fn router(vault: Arc<Vault>) -> Router {
     let wire = Router::new()
         .route("/sdk/token", post(retrieve_token))
         .route("/sdk/oauth/audit/api-call", post(report_call))
+        .merge(grants::router())
         .route("/sdk/grants/{grant_id}/report-scope-mismatch", post(report_scope_mismatch))
         .route("/sdk/auth/session", post(start_sign_in))
         .route("/sdk/auth/poll", post(poll_sign_in))
@@ -108,9 +112,12 @@ async fn report_call(State(vault): State<Arc<Vault>>, request: Request) -> Respo
 }
 
 async fn report_scope_mismatch(State(vault): State<Arc<Vault>>, grant: Result<Path<String>, PathRejection>, request: Request) -> Response {
-    // A path that is not UTF-8 names no grant; it is refused like every other unknown one.
-    let grant = grant.map(|Path(grant)| grant).unwrap_or_default();
-    signed(&vault, reports::ReportScopeMismatch { grant }, request).await
+    signed(&vault, reports::ReportScopeMismatch { grant: named(grant) }, request).await
+}
+
+/// An identifier as it stands in the path. What is not UTF-8 names nothing; it is refused like every other unknown one.
+fn named(path: Result<Path<String>, PathRejection>) -> String {
+    path.map(|Path(name)| name).unwrap_or_default()
 }
 
 async fn start_sign_in(State(vault): State<Arc<Vault>>, request: Request) -> Response {

@@ -22,6 +22,7 @@ use http::{HeaderName, HeaderValue, StatusCode};
 use serde_json::Value;
 
 use super::Vault;
+use super::acting::Acting;
 use super::identity::Identity;
 use super::judge::reach::Reach;
 use super::judge::request_rule::RequestRule;
@@ -44,6 +45,8 @@ const ACTOR_ID: HeaderName = HeaderName::from_static(headers::ACTOR_ID);
 pub struct Admitted<'a> {
     /// The key that signed it.
     pub key: &'a ApiKey,
+    /// Who acts.
+    pub acting: Acting,
     /// What it may do.
     pub reach: Reach,
     /// The deny rule that it carries, if any.
@@ -187,7 +190,11 @@ impl Attempt<'_> {
     async fn judge<C: Call>(&mut self, call: &C, signed: &SignedHeaders<'_>, body: &[u8]) -> Result<Verdict, Refusal> {
         let reach = Reach::of(&self.key.scopes, signed.scope_constraints)?;
         let rule = RequestRule::parse(signed.request_rule)?;
-        call.judge(self.vault, &Admitted { key: self.key, reach, rule, body }, &mut self.row).await
+        let acting = Acting::of(self.vault, self.key, &reach, &Identity::of(signed)?).await?;
+        if let Some(agent) = acting.agent() {
+            note(&mut self.row, |row| row.subject("agent", agent.id));
+        }
+        call.judge(self.vault, &Admitted { key: self.key, acting, reach, rule, body }, &mut self.row).await
     }
 
     /// Makes the outcome durable. Only its success releases the answer.

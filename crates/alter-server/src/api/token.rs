@@ -6,13 +6,17 @@ use serde_json::{Map, Value, json};
 use std::num::NonZeroU32;
 
 use super::Vault;
+use super::acting::Acting;
+use super::grants::held;
 use super::injection::{Sample, answer};
 use super::judge::destination;
+use super::people;
 use super::pipeline::{Admitted, Answer, Call, Verdict, note};
 use super::refusal::Refusal;
 use crate::audit::{AuditEntry, Outcome};
 use crate::model::{
-    AppId, CredentialState, GrantFilter, GrantId, GrantStatus, ListedGrant, ManagedSecret, SecretStatus, ShownStatus, View,
+    AgentId, AppId, CredentialState, Grant, GrantFilter, GrantId, GrantStatus, ListedGrant, ManagedSecret, Membership, Principal,
+    SecretStatus, ShownStatus, View,
 };
 use crate::store::{Effect, GrantAccess, GrantList, Lookup};
 
@@ -30,14 +34,17 @@ impl Call for RetrieveToken {
         let asked = TokenRequest::parse(request.body)?;
         asked.describe(row);
         request.reach.require("tokens:retrieve")?;
-        asked.refuse_people()?;
         let app = request.key.app;
-        let grant = asked.grant(vault, app).await?;
+        let caller = Caller::of(vault, request, asked.user_token.as_deref()).await?;
+        let grant = asked.grant(vault, app, &caller).await?;
         note(row, |row| row.grant(grant));
         let access = find(vault, app, grant).await?;
+        let access = caller.own(vault, access).await?;
+        note(row, |row| row.grant(access.grant.id));
         let secret = secret_of(&access)?;
         note(row, |row| row.provider(&secret.slug));
         judge_state(vault, &access, secret)?;
+        judge_mode(vault, &access.grant).await?;
         destination::judge(&asked.url, &secret.allowed_hosts)?;
         if let Some(rule) = &request.rule {
             rule.judge_retrieval()?;
@@ -60,7 +67,7 @@ struct TokenRequest {
     method: String,
     url: String,
     reason: Option<String>,
-    has_user_token: bool,
+    user_token: Option<String>,
 }
 
 impl TokenRequest {
@@ -75,7 +82,7 @@ impl TokenRequest {
             ));
         };
         let reason = text(&mut members, "reason")?;
-        let has_user_token = text(&mut members, "user_token")?.is_some();
+        let user_token = text(&mut members, "user_token")?;
         let (grant, provider) = (members.remove("grant_id"), text(&mut members, "provider_id")?);
         let (label, account) = (text(&mut members, "label")?, text(&mut members, "account")?);
         let app_user_id = text(&mut members, "app_user_id")?;
@@ -91,7 +98,7 @@ impl TokenRequest {
             (Some(_), Some(_)) => return Err(invalid("Give grant_id or provider_id, not both.")),
             (None, None) => return Err(invalid("Give grant_id or provider_id.")),
         };
-        Ok(Self { wanted, method, url, reason, has_user_token })
+        Ok(Self { wanted, method, url, reason, user_token })
     }
 
     /// Puts into the row what the client said.
@@ -105,52 +112,127 @@ impl TokenRequest {
         }
     }
 
-    /// A user token says whose grants are meant. Without an identity provider that cannot be judged, so it is refused, not ignored.
-    fn refuse_people(&self) -> Result<(), Refusal> {
-        if self.has_user_token {
-            let message = "This vault has no identity provider configured, so it cannot check user_token. Call without one.";
-            return Err(Refusal::bad_request("idp_signin_not_configured", message));
-        }
-        Ok(())
-    }
-
-    async fn grant(&self, vault: &Vault, app: AppId) -> Result<GrantId, Refusal> {
-        match &self.wanted {
+    async fn grant(&self, vault: &Vault, app: AppId, caller: &Caller) -> Result<GrantId, Refusal> {
+        let (slug, label, account, app_user_id) = match &self.wanted {
             Wanted::Grant(id) => {
                 let id = id.as_str().filter(|id| is_canonical_uuid(id)).and_then(GrantId::parse);
-                id.ok_or_else(|| Refusal::grant_not_found("grant_id is not a lower-case UUID"))
+                return id.ok_or_else(|| Refusal::grant_not_found("grant_id is not a lower-case UUID"));
             }
-            Wanted::Provider { app_user_id: Some(_), .. } => Err(Refusal::grant_not_found("no grant belongs to this app_user_id")),
-            Wanted::Provider { account: Some(_), .. } => Err(Refusal::grant_not_found("grants of managed secrets have no account")),
-            Wanted::Provider { slug, label, .. } => {
-                if label.is_none()
-                    && let [only] = vault.store.system_grants(app, slug.clone()).await?.as_slice()
-                {
-                    return Ok(*only);
+            Wanted::Provider { slug, label, account, app_user_id } => (slug, label, account, app_user_id),
+        };
+        // The usual case needs no list.
+        if let (Caller::App, None, None, None) = (caller, label, account, app_user_id)
+            && let [only] = vault.store.system_grants(app, slug.clone()).await?.as_slice()
+        {
+            return Ok(*only);
+        }
+        let filter = GrantFilter {
+            view: caller.view(),
+            provider: Some(slug.clone()),
+            status: Some(ShownStatus::Active),
+            account: account.clone(),
+            label: label.clone(),
+            subject: app_user_id.clone(),
+            ..GrantFilter::default()
+        };
+        let mut found = vault.store.list_grants(app, filter, MOST_CANDIDATES, 0).await?;
+        // What was passed on to agents is theirs to use, and never a second answer beside its source.
+        found.grants.retain(|listed| !is_gone(listed) && (caller.is_agent() || !listed.grant.is_delegated()));
+        match found.grants.as_slice() {
+            [only] => Ok(only.grant.id),
+            [] => Err(Refusal::grant_not_found("no active grant of this provider fits").with("provider_id", slug.as_str())),
+            _ => Err(ambiguous(slug, account.is_some(), &found)),
+        }
+    }
+}
+
+/// Whose grants a call may use.
+enum Caller {
+    /// The app's: any by its id, the app's own by provider.
+    App,
+    /// Those of the person whom the call is for, and of their groups.
+    Person(Membership),
+    /// Those that the agent holds; with a person, the delegated ones only on that person's behalf.
+    Agent(AgentId, Option<Membership>),
+}
+
+impl Caller {
+    async fn of(vault: &Vault, request: &Admitted<'_>, user_token: Option<&str>) -> Result<Self, Refusal> {
+        let person = match user_token {
+            None => None,
+            Some(token) => Some(people::membership(vault, request.key.app, token).await?),
+        };
+        Ok(match (&request.acting, person) {
+            // An app that speaks for an agent keeps its own reach here; the agent had to be an active one.
+            (Acting::Agent { agent, through_app: false }, person) => Self::Agent(agent.id, person),
+            (_, Some(person)) => Self::Person(person),
+            (_, None) => Self::App,
+        })
+    }
+
+    const fn is_agent(&self) -> bool {
+        matches!(self, Self::Agent(..))
+    }
+
+    /// Among which grants `provider_id` chooses.
+    fn view(&self) -> View {
+        match self {
+            Self::App => View::System,
+            Self::Person(person) => View::Person(person.clone()),
+            Self::Agent(agent, person) => View::Agent { agent: *agent, person: person.clone() },
+        }
+    }
+
+    /// The grant as this caller may use it. An agent may name the grant that was delegated to it: it gets what it holds of it. Everybody else's
+    /// grants look like none.
+    async fn own(&self, vault: &Vault, access: GrantAccess) -> Result<GrantAccess, Refusal> {
+        let grant = &access.grant;
+        match self {
+            Self::App => Ok(access),
+            Self::Person(person) if person.holds(&grant.on_behalf_of) => Ok(access),
+            Self::Person(person) if person.groups.is_none() && matches!(grant.on_behalf_of, Principal::Group { .. }) => {
+                let message = "The grant is a group's, and the user's token does not say which groups they are in.";
+                Err(Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, "groups_unknown", message))
+            }
+            Self::Person(_) => Err(Refusal::grant_not_found("the grant is not the user's")),
+            Self::Agent(agent, person) => {
+                let access = if grant.principal.agent() == Some(*agent) {
+                    access
+                } else {
+                    let held = held(vault, grant.app, *agent, grant.id, Some(ShownStatus::Active)).await?;
+                    let own = held.first().ok_or_else(|| Refusal::grant_not_found("nothing of the grant was delegated to the agent"))?;
+                    find(vault, grant.app, own.grant.id).await?
+                };
+                if access.grant.is_delegated() && person.as_ref().is_some_and(|person| !person.holds(&access.grant.on_behalf_of)) {
+                    return Err(Refusal::grant_not_found("the grant is not used on behalf of the user"));
                 }
-                let found = system_grants(vault, app, slug, label.clone()).await?;
-                match found.grants.as_slice() {
-                    [only] => Ok(only.grant.id),
-                    [] => Err(Refusal::grant_not_found("no active system grant of this provider fits").with("provider_id", slug.as_str())),
-                    _ => Err(ambiguous(slug, &found)),
-                }
+                Ok(access)
             }
         }
     }
 }
 
-/// The active system grants of a provider, oldest first: as many as an answer names.
-async fn system_grants(vault: &Vault, app: AppId, slug: &str, label: Option<String>) -> Result<GrantList, Refusal> {
-    let filter = GrantFilter {
-        view: View::System,
-        provider: Some(slug.to_owned()),
-        status: Some(ShownStatus::Active),
-        label,
-        ..GrantFilter::default()
-    };
-    let mut found = vault.store.list_grants(app, filter, MOST_CANDIDATES, 0).await?;
-    found.grants.retain(|listed| listed.secret.as_ref().is_none_or(|secret| secret.status == SecretStatus::Active));
-    Ok(found)
+fn is_gone(listed: &ListedGrant) -> bool {
+    listed.secret.as_ref().is_some_and(|secret| secret.status == SecretStatus::Deleted)
+}
+
+/// A grant with rules about single calls, or one that was passed on, is used through the vault only: once a client holds the credential,
+/// nothing keeps it to them. An operator may allow the first holder to retrieve what nothing narrows.
+async fn judge_mode(vault: &Vault, grant: &Grant) -> Result<(), Refusal> {
+    let refuse = |code: &'static str, what: &str| Err(Refusal::bad_request(code, format!("{what}; use proxy_request().")));
+    if grant.policy.requires_approval {
+        return refuse("hitl_grant_requires_proxy", "A person has to approve each call through this grant");
+    }
+    if grant.policy.restrictions.is_some() {
+        return refuse("restricted_grant_requires_proxy", "This grant is for certain calls only");
+    }
+    if grant.scope_constraint.is_some() || grant.depth > 1 {
+        return refuse("delegated_grant_requires_proxy", "This grant reaches less far than its credential");
+    }
+    if grant.is_delegated() && !vault.store.app(grant.app).await?.is_some_and(|app| app.settings.retrieve_delegated) {
+        return refuse("delegated_grant_requires_proxy", "This grant was delegated");
+    }
+    Ok(())
 }
 
 async fn find(vault: &Vault, app: AppId, grant: GrantId) -> Result<GrantAccess, Refusal> {
@@ -222,15 +304,22 @@ pub(super) fn grant_deleted() -> Refusal {
     Refusal::new(StatusCode::GONE, "grant_deleted", "The secret behind this grant was deleted.")
 }
 
-fn ambiguous(slug: &str, found: &GrantList) -> Refusal {
+fn ambiguous(slug: &str, account_was_provided: bool, found: &GrantList) -> Refusal {
+    let accounts = found.grants.iter().filter_map(|listed| Some(&listed.credential.as_ref()?.account.as_ref()?.identifier));
+    let accounts: Vec<&String> = accounts.collect();
+    let people = found.grants.iter().filter_map(|listed| match &listed.grant.on_behalf_of {
+        Principal::User(person) => Some(&person.subject),
+        _ => None,
+    });
+    let people: Vec<&String> = people.collect();
     let ids: Vec<GrantId> = found.grants.iter().map(|listed| listed.grant.id).collect();
     let candidates: Vec<Value> = found.grants.iter().map(candidate).collect();
-    let message = "Several grants of this provider match. Name one by grant_id or label.";
+    let message = "Several grants of this provider match. Name one by grant_id, account or label.";
     Refusal::new(StatusCode::CONFLICT, "ambiguous_grant", message)
         .with("provider_id", slug)
-        .with("account_identifiers", json!([]))
-        .with("account_was_provided", false)
-        .with("app_user_ids", json!([]))
+        .with("account_identifiers", json!(accounts))
+        .with("account_was_provided", account_was_provided)
+        .with("app_user_ids", json!(people))
         .with("grant_ids", json!(ids))
         .with("candidates", candidates)
         .with("candidates_truncated", found.total > found.grants.len() as u64)

@@ -249,8 +249,21 @@ impl Grant {
 pub struct Membership {
     /// The person.
     pub person: Person,
-    /// Ids of the groups, all at the person's issuer.
-    pub groups: Vec<String>,
+    /// Ids of the groups, all at the person's issuer; `None` if their token does not say, which is not the same as none.
+    pub groups: Option<Vec<String>>,
+}
+
+impl Membership {
+    /// Whether a principal is this person or a group of theirs.
+    pub fn holds(&self, principal: &Principal) -> bool {
+        match principal {
+            Principal::User(person) => *person == self.person,
+            Principal::Group { issuer, group } => {
+                *issuer == self.person.issuer && self.groups.as_ref().is_some_and(|groups| groups.contains(group))
+            }
+            Principal::System | Principal::Agent { .. } => false,
+        }
+    }
 }
 
 /// Whose eyes a list of grants is for.
@@ -289,8 +302,8 @@ pub struct GrantFilter {
     pub label: Option<String>,
     /// Only grants on behalf of the user with this subject, whatever the issuer.
     pub subject: Option<String>,
-    /// Only grants delegated from this one.
-    pub parent: Option<GrantId>,
+    /// Only this grant and those delegated from it.
+    pub around: Option<GrantId>,
 }
 
 /// A grant together with what it opens, as lists show it. Without values.

@@ -195,6 +195,7 @@ pub fn token_body(grant: &str) -> Value {
 /// A signed request under construction.
 #[derive(Clone)]
 pub struct Signed {
+    method: Method,
     path: String,
     key: String,
     body: Vec<u8>,
@@ -212,6 +213,7 @@ impl Signed {
     /// Any signed call.
     pub fn post(path: &str, key: &str, body: &Value) -> Self {
         Self {
+            method: Method::POST,
             path: path.to_owned(),
             key: key.to_owned(),
             body: body.to_string().into_bytes(),
@@ -219,6 +221,11 @@ impl Signed {
             nonce: uuid::Uuid::new_v4().simple().to_string(),
             extra: Vec::new(),
         }
+    }
+
+    /// A signed call without a body.
+    pub fn delete(path: &str, key: &str) -> Self {
+        Self { method: Method::DELETE, body: Vec::new(), ..Self::post(path, key, &Value::Null) }
     }
 
     /// Replaces the body by raw bytes.
@@ -250,7 +257,7 @@ impl Signed {
         let timestamp = self.timestamp.unwrap_or_else(|| vault.now()).to_string();
         let (hash, target) = (content_sha256(&self.body), canonical_path_and_query(&self.path));
         let text = StringToSign {
-            method: "POST",
+            method: self.method.as_str(),
             path_and_query: &target,
             timestamp: &timestamp,
             nonce: &self.nonce,
@@ -264,7 +271,9 @@ impl Signed {
         };
         let signing = SigningKey::derive(&self.key);
         let v2 = text.v2().map(|text| signing.sign(&text));
-        let mut request = Request::post(format!("{}{}", vault.url, self.path))
+        let mut request = Request::builder()
+            .method(self.method.clone())
+            .uri(format!("{}{}", vault.url, self.path))
             .header(headers::API_KEY, &self.key)
             .header(headers::TIMESTAMP, &timestamp)
             .header(headers::NONCE, &self.nonce)

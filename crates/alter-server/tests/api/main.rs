@@ -3,6 +3,7 @@
 mod admin;
 mod admission;
 mod audit_trail;
+mod grants;
 mod harness;
 mod injections;
 #[path = "../identity/issuer.rs"]
@@ -11,5 +12,6 @@ mod issuer;
 mod master_key;
 mod people;
 mod reports;
+mod tenancy;
 mod token;
 mod transport;

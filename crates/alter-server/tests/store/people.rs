@@ -183,7 +183,7 @@ async fn each_sees_what_they_may() {
     };
     let member = |subject: &str, groups: &[&str]| Membership {
         person: person(subject),
-        groups: groups.iter().map(|group| (*group).to_owned()).collect(),
+        groups: Some(groups.iter().map(|group| (*group).to_owned()).collect()),
     };
     assert_eq!(see(View::App).await, [made.grant.id, users.id, groups.id, agents_own.id, of_user.id, of_app.id]);
     assert_eq!(see(View::System).await, [made.grant.id]);
@@ -193,6 +193,9 @@ async fn each_sees_what_they_may() {
     assert_eq!(see(View::Agent { agent: planner, person: None }).await, [agents_own.id, of_user.id, of_app.id]);
     assert_eq!(see(View::Agent { agent: planner, person: Some(member("u1", &[])) }).await, [agents_own.id, of_user.id]);
     assert_eq!(see(View::Agent { agent: AgentId::random(), person: None }).await, []);
+    let around = GrantFilter { around: Some(users.id), ..GrantFilter::default() };
+    let found = vault.store.list_grants(app, around, many(), 0).await.unwrap();
+    assert_eq!(found.grants.iter().map(|listed| listed.grant.id).collect::<Vec<_>>(), [users.id, of_user.id]);
 }
 
 #[tokio::test]

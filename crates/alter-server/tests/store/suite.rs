@@ -270,7 +270,7 @@ async fn grants_are_filtered_by_every_member() {
     };
     let any = GrantFilter::default();
     let (system, user) = (made.grant.id, users.id);
-    let member = |subject: &str| View::Person(Membership { person: person(subject), groups: Vec::new() });
+    let member = |subject: &str| View::Person(Membership { person: person(subject), groups: None });
     assert_eq!(list(GrantFilter { view: View::System, ..any.clone() }).await, [system]);
     assert_eq!(list(GrantFilter { view: member("u1"), ..any.clone() }).await, [user]);
     assert_eq!(list(GrantFilter { view: member("u2"), ..any.clone() }).await, []);
@@ -283,7 +283,7 @@ async fn grants_are_filtered_by_every_member() {
     assert_eq!(list(GrantFilter { label: Some("work".into()), ..any.clone() }).await, [user]);
     assert_eq!(list(GrantFilter { subject: Some("u1".into()), ..any.clone() }).await, [user]);
     assert_eq!(list(GrantFilter { account: Some("a@b.c".into()), ..any.clone() }).await, []);
-    assert_eq!(list(GrantFilter { parent: Some(system), ..any.clone() }).await, []);
+    assert_eq!(list(GrantFilter { around: Some(system), ..any.clone() }).await, [system]);
 }
 
 #[tokio::test]

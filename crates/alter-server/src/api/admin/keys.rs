@@ -12,16 +12,20 @@ use serde_json::Value;
 
 use super::change::{Author, commit};
 use super::read::{self, PageQuery, Params, invalid, not_found};
-use super::shape;
+use super::{agents, shape};
 use crate::api::Vault;
 use crate::api::judge::reach::KNOWN_SCOPES;
 use crate::api::refusal::Refusal;
 use crate::audit::ChainId;
-use crate::model::{ApiKey, KeyId, KeyStatus, display_prefix};
+use crate::model::{AgentId, AgentStatus, ApiKey, App, KeyId, KeyStatus, display_prefix};
 use crate::store::{Effect, Lookup};
 
 /// What a key may do if nothing is said: retrieve credentials of its app.
 const USUAL_SCOPES: &[&str] = &["tokens:retrieve"];
+
+/// What the keys of agents may do: everything but administer agents, identities of people and secrets.
+const AGENT_SCOPES: &[&str] =
+    &["audit:emit", "connect:initiate", "grants:read", "grants:write", "idp_users:read", "proxy:execute", "spans:emit", "tokens:retrieve"];
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -30,6 +34,9 @@ struct NewKey {
     name: String,
     #[serde(default)]
     scopes: Option<Vec<String>>,
+    /// Name or id of the agent whose key it shall be; without it the key is the app's own.
+    #[serde(default)]
+    agent: Option<String>,
     /// Seconds.
     #[serde(default)]
     expires_in: Option<u64>,
@@ -56,18 +63,24 @@ pub async fn create(
 ) -> Result<(StatusCode, Json<Value>), Refusal> {
     let wanted: NewKey = read::json(body).await?;
     read::check_label("name", &wanted.name)?;
-    let scopes = checked_scopes(wanted.scopes)?;
     let app = read::app(&vault, &app).await?;
+    let (kind, agent, scopes) = match wanted.agent {
+        None => (KeyKind::Runtime, None, checked_scopes(wanted.scopes)?),
+        Some(_) if wanted.scopes.is_some() => {
+            return Err(invalid("scopes must be left out with agent: the keys of agents have a fixed set."));
+        }
+        Some(named) => (KeyKind::Agent, Some(active_agent(&vault, &app, &named).await?), agent_scopes()),
+    };
     let now = vault.clock.now();
-    let plain = KeyKind::Runtime.generate().map_err(|error| {
+    let plain = kind.generate().map_err(|error| {
         tracing::error!(%error, "no random numbers");
         Refusal::internal()
     })?;
     let key = ApiKey {
         id: KeyId::random(),
         app: app.id,
-        kind: KeyKind::Runtime,
-        agent: None,
+        kind,
+        agent,
         name: wanted.name,
         digest: vault.keys.digest(plain.expose()),
         prefix: display_prefix(plain.expose()),
@@ -105,6 +118,19 @@ pub async fn revoke(
         commit(&vault, row, vec![Effect::SetKeyStatus { app: app.id, key: id, status: KeyStatus::Revoked }]).await?;
     }
     Ok(Json(shape::key(&find().await?, vault.clock.now())))
+}
+
+/// The agent, which must be able to act: a key for one that cannot would only be refused.
+async fn active_agent(vault: &Vault, app: &App, named: &str) -> Result<AgentId, Refusal> {
+    let agent = agents::find(vault, app, named).await?;
+    if agent.status != AgentStatus::Active {
+        return Err(Refusal::new(StatusCode::CONFLICT, "agent_inactive", "The agent is not active. Resume it first."));
+    }
+    Ok(agent.id)
+}
+
+fn agent_scopes() -> Vec<String> {
+    AGENT_SCOPES.iter().map(|scope| (*scope).to_owned()).collect()
 }
 
 fn checked_scopes(asked: Option<Vec<String>>) -> Result<Vec<String>, Refusal> {

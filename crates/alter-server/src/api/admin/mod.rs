@@ -4,6 +4,7 @@
 //! audit row, as on the wire protocol.
 
 mod access;
+mod agents;
 mod apps;
 mod audit;
 mod change;
@@ -28,6 +29,11 @@ pub use shape::report as audit_report;
 /// All admin routes.
 pub fn router(vault: Arc<Vault>) -> Router<Arc<Vault>> {
     let keys = Router::new().route("/", get(keys::list).post(keys::create)).route("/{key}/revoke", post(keys::revoke));
+    let agents = Router::new()
+        .route("/", get(agents::list).post(agents::create))
+        .route("/{agent}", get(agents::show).delete(agents::delete))
+        .route("/{agent}/suspend", post(agents::suspend))
+        .route("/{agent}/resume", post(agents::resume));
     let secrets = Router::new()
         .route("/", get(secrets::list).post(secrets::create))
         .route("/{secret}", get(secrets::show).patch(secrets::update).delete(secrets::delete));
@@ -46,6 +52,7 @@ pub fn router(vault: Arc<Vault>) -> Router<Arc<Vault>> {
         .route("/apps/{app}/idp", get(idp::show).put(idp::set).delete(idp::remove))
         .route("/apps/{app}/idp/test", post(idp::test))
         .nest("/apps/{app}/keys", keys)
+        .nest("/apps/{app}/agents", agents)
         .nest("/apps/{app}/secrets", secrets)
         .nest("/apps/{app}/grants", grants)
         .route("/audit", get(audit::tail))

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::audit::{AuditRow, Head, Report};
 use crate::clock::Timestamp;
 use crate::model::{
-    ApiKey, App, Credential, CredentialState, Grant, KeyStatus, ManagedSecret, Operator, Principal, SecretStatus, ShownStatus,
+    Agent, ApiKey, App, Credential, CredentialState, Grant, KeyStatus, ManagedSecret, Operator, Principal, SecretStatus, ShownStatus,
 };
 
 /// A listing; `next` is what `after` takes for the following page, or null.
@@ -34,6 +34,17 @@ pub fn operator(operator: &Operator) -> Value {
     })
 }
 
+/// An agent.
+pub fn agent(agent: &Agent) -> Value {
+    json!({
+        "agent_id": agent.id,
+        "name": agent.name,
+        "status": agent.status,
+        "created_at": agent.created_at,
+        "updated_at": agent.updated_at,
+    })
+}
+
 /// An API key, without the key.
 pub fn key(key: &ApiKey, now: Timestamp) -> Value {
     let expired = key.status != KeyStatus::Revoked && key.expires_at.is_some_and(|end| end <= now);
@@ -41,6 +52,7 @@ pub fn key(key: &ApiKey, now: Timestamp) -> Value {
         "id": key.id,
         "name": key.name,
         "key_type": key_type(key.kind),
+        "agent_id": key.agent,
         "key_prefix": key.prefix,
         "scopes": key.scopes,
         "status": if expired { "expired" } else { key.status.as_str() },

@@ -11,7 +11,7 @@ use http::{HeaderValue, StatusCode};
 use serde_json::{Map, Value, json};
 
 use super::idp::{Idp, person_of};
-use super::{Members, invalid};
+use crate::api::members::{Members, invalid};
 use crate::api::Vault;
 use crate::api::pipeline::{Admitted, Answer, Call, Verdict, note};
 use crate::api::refusal::Refusal;
@@ -116,7 +116,7 @@ impl Wanted {
 
     /// The user's token proves who they are. Only an agent may name a user instead, and only one who lets it act for them.
     async fn resolve(&self, vault: &Vault, request: &Admitted<'_>, row: &mut AuditEntry) -> Result<Identity, Refusal> {
-        let (app, agent) = (request.key.app, request.key.agent);
+        let (app, agent) = (request.key.app, request.acting.agent().map(|agent| agent.id));
         if self.app_user_id.is_some() && agent.is_none() {
             return Err(invalid(
                 "app_user_id alone proves nothing: send the user's token as user_token. Only an agent's key may name a user.",

@@ -39,7 +39,7 @@ pub struct Visitor {
 impl Visitor {
     /// Whose grants they may see.
     pub fn membership(&self) -> Membership {
-        Membership { person: self.person.clone(), groups: self.groups.clone().unwrap_or_default() }
+        Membership { person: self.person.clone(), groups: self.groups.clone() }
     }
 }
 

@@ -5,8 +5,9 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use super::idp::Idp;
-use super::{Members, sign_in};
+use super::sign_in;
 use crate::api::Vault;
+use crate::api::members::Members;
 use crate::api::pipeline::{Admitted, Answer, Call, Verdict, note};
 use crate::api::refusal::Refusal;
 use crate::audit::{AuditEntry, Outcome};

@@ -2,9 +2,9 @@
 
 use serde_json::json;
 
-use super::Members;
 use super::idp::person_of;
 use crate::api::Vault;
+use crate::api::members::Members;
 use crate::api::pipeline::{Admitted, Answer, Call, Verdict};
 use crate::api::refusal::Refusal;
 use crate::audit::{AuditEntry, Outcome};

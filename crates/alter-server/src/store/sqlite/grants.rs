@@ -120,12 +120,16 @@ impl Condition {
             (" AND c.account = ", filter.account.clone().map(Value::from)),
             (" AND g.label = ", filter.label.clone().map(Value::from)),
             (" AND json_extract(g.on_behalf_of, '$.subject') = ", filter.subject.clone().map(Value::from)),
-            (" AND g.parent = ", filter.parent.map(|id| blob(id.0))),
         ];
         for (sql, value) in equal {
             if let Some(value) = value {
                 condition.and(sql, value);
             }
+        }
+        if let Some(around) = filter.around {
+            condition.and(" AND (g.id = ", blob(around.0));
+            condition.and(" OR g.parent = ", blob(around.0));
+            condition.sql.push(')');
         }
         condition
     }
@@ -162,7 +166,7 @@ impl Condition {
     fn on_behalf_of(&mut self, member: &Membership) {
         self.sql.push_str("g.on_behalf_of IN (");
         self.value(to_json(&Principal::User(member.person.clone())).into());
-        for group in &member.groups {
+        for group in member.groups.iter().flatten() {
             self.sql.push_str(", ");
             self.value(to_json(&Principal::Group { issuer: member.person.issuer.clone(), group: group.clone() }).into());
         }
@@ -208,11 +212,11 @@ pub(super) fn list(
     (limit, offset): (u32, u64),
     now: Timestamp,
 ) -> rusqlite::Result<GrantList> {
-    // One snapshot for both, so that the total fits the part.
-    let snapshot = connection.unchecked_transaction()?;
+    // One snapshot for both, so that the total fits the part; the reader may have begun one for several queries.
+    let _snapshot = if connection.is_autocommit() { Some(connection.unchecked_transaction()?) } else { None };
     let mut condition = Condition::new(app, filter, now);
     let count = format!("SELECT count(*) {JOINED} WHERE {}", condition.sql);
-    let mut select = snapshot.prepare_cached(&count)?;
+    let mut select = connection.prepare_cached(&count)?;
     let total = bound(&mut select, condition.values.clone())?.mapped(|row| row.get(0)).next().transpose()?.unwrap_or(0);
     condition.and(" ORDER BY g.n LIMIT ", i64::from(limit).into());
     condition.and(" OFFSET ", i64::try_from(offset).unwrap_or(i64::MAX).into());
@@ -225,7 +229,7 @@ pub(super) fn list(
         credentials::COLUMNS,
         condition.sql
     );
-    let mut select = snapshot.prepare_cached(&sql)?;
+    let mut select = connection.prepare_cached(&sql)?;
     let read = |row: &Row<'_>| {
         let mut columns = Columns::new(row);
         Ok(ListedGrant {

@@ -1,0 +1,69 @@
+//! Who acts: the app by its own key, an agent by the agent's key, or an agent through the app that speaks for it.
+
+use http::StatusCode;
+
+use super::Vault;
+use super::identity::Identity;
+use super::judge::reach::Reach;
+use super::refusal::Refusal;
+use crate::model::{Agent, AgentId, AgentStatus, ApiKey};
+use crate::store::Lookup;
+
+/// Who acts in a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Acting {
+    /// The app.
+    App,
+    /// An agent of the app.
+    Agent {
+        /// The agent, which is active.
+        agent: Agent,
+        /// Whether the app's key speaks for it (`X-Alter-Caller` holds its id).
+        through_app: bool,
+    },
+}
+
+impl Acting {
+    /// Finds out who acts. To speak for an agent, the app's key needs `agents:admin`: it can then do what the agent can.
+    ///
+    /// # Errors
+    /// 401 `key_revoked` for the key of an agent that is not active, 404 `caller_agent_unresolved` if the named agent is not an active one of
+    /// the app or not the key's own, 403 `insufficient_scope`.
+    pub async fn of(vault: &Vault, key: &ApiKey, reach: &Reach, identity: &Identity<'_>) -> Result<Self, Refusal> {
+        let named = identity.named_agent();
+        match (key.agent, named) {
+            (None, None) => Ok(Self::App),
+            (None, Some(named)) => {
+                let agent = active(vault, key, AgentId(named)).await?.ok_or_else(unresolved)?;
+                reach.require("agents:admin")?;
+                Ok(Self::Agent { agent, through_app: true })
+            }
+            (Some(own), Some(named)) if own.0 != named => Err(unresolved().because("an agent's key named another agent")),
+            (Some(own), _) => {
+                let agent = active(vault, key, own).await?;
+                let agent = agent.ok_or_else(|| Refusal::unauthorized("key_revoked", "The agent whose key this is, is not active."))?;
+                Ok(Self::Agent { agent, through_app: false })
+            }
+        }
+    }
+
+    /// The agent, if one acts.
+    pub const fn agent(&self) -> Option<&Agent> {
+        match self {
+            Self::App => None,
+            Self::Agent { agent, .. } => Some(agent),
+        }
+    }
+}
+
+async fn active(vault: &Vault, key: &ApiKey, agent: AgentId) -> Result<Option<Agent>, Refusal> {
+    match vault.store.agent(key.app, agent).await? {
+        Lookup::Found(agent) if agent.status == AgentStatus::Active => Ok(Some(agent)),
+        _ => Ok(None),
+    }
+}
+
+fn unresolved() -> Refusal {
+    let message = "X-Alter-Caller is a UUID, which names a managed agent, and this application has no such active agent.";
+    Refusal::new(StatusCode::NOT_FOUND, "caller_agent_unresolved", message)
+}

@@ -1,0 +1,172 @@
+//! The members of a JSON body, taken one by one. Each has to be known: what is ignored could have been meant to narrow the call.
+
+use serde_json::{Map, Value};
+
+use super::refusal::Refusal;
+
+/// Longest user token that a request may carry, in characters; clients send no longer one.
+const LONGEST_USER_TOKEN: usize = 8192;
+
+/// The members that were not taken yet.
+pub struct Members {
+    members: Map<String, Value>,
+    /// Where they stand, for messages: empty for the body itself, else a path that ends with a dot.
+    place: String,
+}
+
+impl Members {
+    /// The members of a body.
+    ///
+    /// # Errors
+    /// 400 `invalid_request` unless it is a JSON object.
+    pub fn of(body: &[u8]) -> Result<Self, Refusal> {
+        let members = serde_json::from_slice(body).map_err(|_| invalid("The body is not a JSON object."))?;
+        Ok(Self { members, place: String::new() })
+    }
+
+    /// Takes a member that must be an object, if it is there and not null.
+    ///
+    /// # Errors
+    /// 400 `invalid_request` for anything else; so for the other takers.
+    pub fn object(&mut self, name: &str) -> Result<Option<Self>, Refusal> {
+        match self.members.remove(name) {
+            None | Some(Value::Null) => Ok(None),
+            Some(Value::Object(members)) => Ok(Some(Self { members, place: format!("{}{name}.", self.place) })),
+            Some(_) => Err(self.invalid(name, "must be an object")),
+        }
+    }
+
+    /// Takes a member that must be text, not empty, if it is there and not null.
+    pub fn text(&mut self, name: &str) -> Result<Option<String>, Refusal> {
+        match self.members.remove(name) {
+            None | Some(Value::Null) => Ok(None),
+            Some(Value::String(text)) if !text.is_empty() => Ok(Some(text)),
+            Some(_) => Err(self.invalid(name, "must be text that is not empty")),
+        }
+    }
+
+    /// Takes a text that must be there.
+    pub fn required_text(&mut self, name: &str) -> Result<String, Refusal> {
+        self.text(name)?.ok_or_else(|| self.invalid(name, "is missing"))
+    }
+
+    /// Takes a member that must be a whole number, not negative, if it is there and not null.
+    pub fn whole_number(&mut self, name: &str) -> Result<Option<u64>, Refusal> {
+        match self.members.remove(name) {
+            None | Some(Value::Null) => Ok(None),
+            Some(value) => value.as_u64().map(Some).ok_or_else(|| self.invalid(name, "must be a whole number, not negative")),
+        }
+    }
+
+    /// Takes a member that must be true or false, if it is there and not null.
+    pub fn boolean(&mut self, name: &str) -> Result<Option<bool>, Refusal> {
+        match self.members.remove(name) {
+            None | Some(Value::Null) => Ok(None),
+            Some(value) => value.as_bool().map(Some).ok_or_else(|| self.invalid(name, "must be true or false")),
+        }
+    }
+
+    /// Takes a member that must be a list of texts, none of them empty, if it is there and not null.
+    pub fn texts(&mut self, name: &str) -> Result<Option<Vec<String>>, Refusal> {
+        let wrong = || self.invalid(name, "must be a list of texts, none of them empty");
+        match self.members.get(name) {
+            None | Some(Value::Null) => {
+                self.members.remove(name);
+                return Ok(None);
+            }
+            Some(Value::Array(_)) => {}
+            Some(_) => return Err(wrong()),
+        }
+        let Some(Value::Array(items)) = self.members.remove(name) else { return Ok(None) };
+        let text = |item: Value| match item {
+            Value::String(text) if !text.is_empty() => Ok(text),
+            _ => Err(self.invalid(name, "must be a list of texts, none of them empty")),
+        };
+        items.into_iter().map(text).collect::<Result<_, _>>().map(Some)
+    }
+
+    /// Takes the user's token.
+    pub fn user_token(&mut self) -> Result<Option<String>, Refusal> {
+        let token = self.text("user_token")?;
+        if token.as_ref().is_some_and(|token| token.len() > LONGEST_USER_TOKEN) {
+            return Err(self.invalid("user_token", &format!("must have at most {LONGEST_USER_TOKEN} characters")));
+        }
+        Ok(token)
+    }
+
+    /// Ends the reading.
+    ///
+    /// # Errors
+    /// 400 `invalid_request` if there is a member that nobody took.
+    pub fn nothing_else(self) -> Result<(), Refusal> {
+        if self.members.is_empty() {
+            return Ok(());
+        }
+        let place = self.place.strip_suffix('.').unwrap_or("the body");
+        Err(invalid(format!("There is a member in {place} that this vault does not know, and it ignores none.")))
+    }
+
+    /// The refusal of one member.
+    pub fn invalid(&self, name: &str, what: &str) -> Refusal {
+        invalid(format!("{}{name} {what}.", self.place))
+    }
+}
+
+/// 400: the body is at fault.
+pub fn invalid(message: impl Into<String>) -> Refusal {
+    Refusal::bad_request("invalid_request", message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(json: &str) -> Members {
+        Members::of(json.as_bytes()).expect("an object")
+    }
+
+    #[test]
+    fn members_are_taken_by_type_and_null_counts_as_absent() {
+        let mut members = of(r#"{"a":"x","b":3,"c":true,"d":["y"],"e":{"f":null},"g":null}"#);
+        assert_eq!(members.text("a").unwrap().as_deref(), Some("x"));
+        assert_eq!(members.whole_number("b").unwrap(), Some(3));
+        assert_eq!(members.boolean("c").unwrap(), Some(true));
+        assert_eq!(members.texts("d").unwrap(), Some(vec!["y".to_owned()]));
+        let mut inner = members.object("e").unwrap().expect("an object");
+        assert_eq!(inner.text("f").unwrap(), None);
+        inner.nothing_else().unwrap();
+        assert_eq!((members.texts("g").unwrap(), members.object("h").unwrap().is_none()), (None, true));
+        members.nothing_else().unwrap();
+    }
+
+    #[test]
+    fn a_wrong_type_names_the_member_by_its_path() {
+        type Take = fn(&mut Members) -> Option<Refusal>;
+        let takers: [(&str, Take); 6] = [
+            (r#"{"a":""}"#, |members| members.text("a").err()),
+            (r#"{"a":-1}"#, |members| members.whole_number("a").err()),
+            (r#"{"a":1}"#, |members| members.boolean("a").err()),
+            (r#"{"a":["x",""]}"#, |members| members.texts("a").err()),
+            (r#"{"a":"x"}"#, |members| members.texts("a").err()),
+            (r#"{"a":[]}"#, |members| members.object("a").err()),
+        ];
+        for (body, take) in takers {
+            let refusal = take(&mut of(body)).expect("refused");
+            assert!(refusal.message().starts_with("a must be "), "{body}: {}", refusal.message());
+        }
+        let mut outer = of(r#"{"a":{"b":1}}"#);
+        let mut inner = outer.object("a").unwrap().expect("an object");
+        assert!(inner.text("b").unwrap_err().message().starts_with("a.b must be "));
+        assert!(of("{}").required_text("a").unwrap_err().message().starts_with("a is missing"));
+        let long = format!(r#"{{"user_token":"{}"}}"#, "x".repeat(8193));
+        assert!(of(&long).user_token().unwrap_err().message().contains("8192"));
+        assert!(Members::of(b"[]").is_err());
+    }
+
+    #[test]
+    fn what_nobody_took_is_refused_without_its_name() {
+        let refusal = of(r#"{"secret-looking":1}"#).nothing_else().unwrap_err();
+        assert_eq!(refusal.code(), "invalid_request");
+        assert!(!refusal.message().contains("secret-looking"));
+    }
+}
