@@ -102,8 +102,8 @@ impl Members {
         if self.members.is_empty() {
             return Ok(());
         }
-        let place = self.place.strip_suffix('.').unwrap_or("the body");
-        Err(invalid(format!("There is a member in {place} that this vault does not know, and it ignores none.")))
+        let place = self.place.strip_suffix('.').unwrap_or("The body");
+        Err(invalid(format!("{place} has a member that this vault does not know, and it ignores none.")))
     }
 
     /// The refusal of one member.

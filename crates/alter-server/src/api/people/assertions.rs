@@ -11,8 +11,9 @@ use http::{HeaderValue, StatusCode};
 use serde_json::{Map, Value, json};
 
 use super::idp::{Idp, person_of};
-use crate::api::members::{Members, invalid};
 use crate::api::Vault;
+use crate::api::acting::Acting;
+use crate::api::members::{Members, invalid};
 use crate::api::pipeline::{Admitted, Answer, Call, Verdict, note};
 use crate::api::refusal::Refusal;
 use crate::audit::{AuditEntry, Outcome};
@@ -64,7 +65,7 @@ impl Call for AssertIdentity {
             audience: &audience,
             app,
             app_user_id: identity.app_user_id.as_deref(),
-            agent: identity.agent.map(|agent| (agent.0, AgentProof::OwnKey)),
+            agent: identity.agent.map(|agent| (agent.0, proof(&request.acting))),
             life,
         };
         let signed = assertion.sign(&vault.keys, vault.clock.now()).map_err(|error| signing_unavailable(&error))?;
@@ -72,6 +73,14 @@ impl Call for AssertIdentity {
         note(row, |row| row.subject("assertion", signed.id));
         let answer = json!({"token": signed.token, "expires_at": signed.expires_at, "identity": shown});
         Ok(Verdict { effects: Vec::new(), answer: Answer::Json(answer) })
+    }
+}
+
+/// How the acting agent showed that it is the one.
+const fn proof(acting: &Acting) -> AgentProof {
+    match acting {
+        Acting::Agent { through_app: true, .. } => AgentProof::AppKey,
+        Acting::Agent { through_app: false, .. } | Acting::App => AgentProof::OwnKey,
     }
 }
 

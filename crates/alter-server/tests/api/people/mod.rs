@@ -2,6 +2,7 @@
 
 mod assertions;
 mod browser;
+mod grants;
 mod idp;
 mod real_provider;
 mod sign_in;
