@@ -2,6 +2,10 @@
 //!
 //! Threads of our own rather than the runtime's blocking pool: a disk that hangs then takes these few and nothing else, and the queue's bound
 //! turns the rest away in time.
+//!
+//! Whatever waits is read in one transaction. A group of commits is answered at once, so its callers come back together; with the log
+//! growing all the time, every transaction of its own would read its pages anew. The transaction begins after its queries were queued, so
+//! each of them sees everything that was committed before it was asked.
 
 use std::collections::VecDeque;
 use std::io;
@@ -16,6 +20,9 @@ use super::columns::store_error;
 use crate::store::Faults;
 use crate::store::{StoreError, StoreFuture};
 
+/// Queries that share a transaction at most: a slow one holds up no more than these.
+const MOST_IN_A_BATCH: usize = 16;
+
 type Job = Box<dyn FnOnce(&Connection) + Send>;
 
 struct Shared {
@@ -26,6 +33,10 @@ struct Shared {
 
 struct State {
     jobs: VecDeque<Job>,
+    /// Threads that wait for a job.
+    sleeping: usize,
+    /// Whether one of them was woken and has not come for the jobs yet. It will take all that come meanwhile, so nobody else need be woken.
+    waking: bool,
     closed: bool,
 }
 
@@ -33,6 +44,23 @@ impl Shared {
     fn lock(&self) -> MutexGuard<'_, State> {
         // A job that panicked has not touched the queue: it runs without the lock.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits for jobs and moves some of them into `batch`. `false` once there are none and none will come.
+    fn take(&self, batch: &mut Vec<Job>) -> bool {
+        let mut state = self.lock();
+        while state.jobs.is_empty() {
+            if state.closed {
+                return false;
+            }
+            state.sleeping += 1;
+            state = self.wake.wait(state).unwrap_or_else(PoisonError::into_inner);
+            state.sleeping -= 1;
+            state.waking = false;
+        }
+        let count = state.jobs.len().min(MOST_IN_A_BATCH);
+        batch.extend(state.jobs.drain(..count));
+        true
     }
 }
 
@@ -51,7 +79,7 @@ impl Readers {
         faults: Arc<dyn Faults>,
     ) -> io::Result<(Self, Vec<JoinHandle<()>>)> {
         let shared = Arc::new(Shared {
-            state: Mutex::new(State { jobs: VecDeque::with_capacity(bound), closed: false }),
+            state: Mutex::new(State { jobs: VecDeque::with_capacity(bound), sleeping: 0, waking: false, closed: false }),
             wake: Condvar::new(),
             bound,
         });
@@ -100,8 +128,12 @@ impl Readers {
             return Err(StoreError::Busy { queued: state.jobs.len() });
         }
         state.jobs.push_back(job);
+        let wake = state.sleeping > 0 && !state.waking;
+        state.waking |= wake;
         drop(state);
-        self.shared.wake.notify_one();
+        if wake {
+            self.shared.wake.notify_one();
+        }
         Ok(())
     }
 
@@ -113,18 +145,33 @@ impl Readers {
 }
 
 fn serve(shared: &Shared, connection: &Connection) {
-    loop {
-        let mut state = shared.lock();
-        let job = loop {
-            if let Some(job) = state.jobs.pop_front() {
-                break job;
+    let mut batch = Vec::with_capacity(MOST_IN_A_BATCH);
+    while shared.take(&mut batch) {
+        let _together = if batch.len() > 1 { Reading::begin(connection) } else { None };
+        batch.drain(..).for_each(|job| job(connection));
+    }
+}
+
+/// A transaction that only reads; it ends when this is dropped.
+struct Reading<'c>(&'c Connection);
+
+impl<'c> Reading<'c> {
+    /// `None` if it cannot begin: then each query is a transaction by itself, and tells its caller what is wrong.
+    fn begin(connection: &'c Connection) -> Option<Self> {
+        match connection.prepare_cached("BEGIN").and_then(|mut begin| begin.execute([])) {
+            Ok(_) => Some(Self(connection)),
+            Err(error) => {
+                tracing::warn!(%error, "several reads could not share a transaction");
+                None
             }
-            if state.closed {
-                return;
-            }
-            state = shared.wake.wait(state).unwrap_or_else(PoisonError::into_inner);
-        };
-        drop(state);
-        job(connection);
+        }
+    }
+}
+
+impl Drop for Reading<'_> {
+    fn drop(&mut self) {
+        if let Err(error) = self.0.prepare_cached("COMMIT").and_then(|mut end| end.execute([])) {
+            tracing::warn!(%error, "a transaction that only read could not be ended");
+        }
     }
 }
