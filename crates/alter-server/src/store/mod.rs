@@ -25,7 +25,8 @@
 //! # Several processes
 //!
 //! Nothing here may be answered from one process's memory. Nonces, chain heads and compare-and-set on versions are settled in the
-//! database, so that two processes on one database behave as one vault. (SQLite allows one process and refuses the second at start.)
+//! database, so that two processes on one database behave as one vault. (SQLite allows one process and refuses the second at start; so its
+//! store may remember what it reads, as long as it forgets with the commit that changes it.)
 
 mod commit;
 mod error;
@@ -79,7 +80,7 @@ pub trait Store: Send + Sync + std::fmt::Debug + 'static {
     /// [`StoreError::Failed`] when the last writes could not be finished.
     fn close(&self) -> StoreFuture<'_, ()>;
 
-    /// The API key with this digest, whatever its status.
+    /// The API key with this digest, whatever its status. Its `last_used_at` may be older than the one that [`Store::key`] gives.
     fn key_by_digest(&self, digest: KeyDigest) -> StoreFuture<'_, Option<ApiKey>>;
 
     /// The operator with this digest, revoked or not.

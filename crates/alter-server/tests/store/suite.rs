@@ -35,6 +35,18 @@ async fn everything_created_is_read_back_as_it_was() {
 }
 
 #[tokio::test]
+async fn a_key_that_was_read_before_shows_each_change_as_soon_as_it_is_answered() {
+    let vault = Vault::new();
+    let made = vault.furnished("shop").await;
+    let read = async || vault.store.key_by_digest(made.key.digest).await.unwrap().unwrap().status;
+    for status in [KeyStatus::Deprecated, KeyStatus::Active, KeyStatus::Deprecated, KeyStatus::Revoked] {
+        assert_ne!(read().await, status);
+        vault.apply(made.chain(), Effect::SetKeyStatus { app: made.app.id, key: made.key.id, status }).await.unwrap();
+        assert_eq!((read().await, read().await), (status, status));
+    }
+}
+
+#[tokio::test]
 async fn what_does_not_exist_is_not_found() {
     let vault = Vault::new();
     let (app, store) = (AppId::random(), &vault.store);

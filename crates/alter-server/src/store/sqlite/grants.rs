@@ -1,5 +1,7 @@
 //! Grants: reading one with what it opens, listing, and the effects that make and end them.
 
+use std::sync::LazyLock;
+
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, Row, params, params_from_iter};
 
@@ -60,9 +62,9 @@ pub(super) fn grant(connection: &Connection, app: AppId, grant: GrantId) -> rusq
     Ok(owned(found, app, |grant| grant.app))
 }
 
-/// See [`Store::grant_access`](crate::store::Store::grant_access).
-pub(super) fn access(connection: &Connection, app: AppId, grant: GrantId) -> rusqlite::Result<Lookup<GrantAccess>> {
-    let sql = format!(
+/// Written once: every token call reads it.
+static ACCESS: LazyLock<String> = LazyLock::new(|| {
+    format!(
         "SELECT {COLUMNS}, {}, {}, {}
          FROM grants g LEFT JOIN secrets s ON s.id = g.secret LEFT JOIN credentials c ON c.id = g.credential
              LEFT JOIN data_keys k ON k.id = CASE WHEN g.credential IS NULL THEN s.data_key ELSE c.data_key END
@@ -71,8 +73,12 @@ pub(super) fn access(connection: &Connection, app: AppId, grant: GrantId) -> rus
         rows::SECRET_COLUMNS,
         credentials::COLUMNS,
         sealed::COLUMNS
-    );
-    let mut select = connection.prepare_cached(&sql)?;
+    )
+});
+
+/// See [`Store::grant_access`](crate::store::Store::grant_access).
+pub(super) fn access(connection: &Connection, app: AppId, grant: GrantId) -> rusqlite::Result<Lookup<GrantAccess>> {
+    let mut select = connection.prepare_cached(&ACCESS)?;
     let found = sealed::collect(&mut select.query([grant.0.into_bytes()])?, |columns| {
         Ok((from(columns)?, columns.maybe(rows::SECRET_WIDTH, rows::secret_from)?, columns.maybe(credentials::WIDTH, credentials::from)?))
     })?;

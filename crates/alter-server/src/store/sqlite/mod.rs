@@ -8,6 +8,7 @@ mod columns;
 mod credentials;
 mod effects;
 mod grants;
+mod known_keys;
 mod lock;
 mod master_keys;
 mod nonces;
@@ -36,6 +37,7 @@ use tokio::sync::oneshot;
 pub use open::DATABASE_FILE;
 pub use options::{Access, Limits, SqliteOptions};
 
+use self::known_keys::KnownKeys;
 use self::reader::Readers;
 use self::writer::{Job, Message, Writer};
 use super::{
@@ -71,6 +73,8 @@ pub struct Opened {
 pub struct SqliteStore {
     path: PathBuf,
     readers: Readers,
+    /// Empty for good when opened for reading: then another process may write.
+    known_keys: Arc<KnownKeys>,
     /// `None` when opened for reading.
     writer: Option<SyncSender<Message>>,
     commit_queue: usize,
@@ -105,9 +109,10 @@ impl SqliteStore {
         let limits = &options.limits;
         let (readers, reading) =
             Readers::start(connections, limits.read_queue, limits.read_timeout, Arc::clone(&options.faults)).map_err(spawn_failed)?;
+        let known_keys = Arc::<KnownKeys>::default();
         let (mut sender, mut thread) = (None, None);
         if options.access != Access::Read {
-            let writer = Writer::new(ready.connection, ready.lock, ready.unlocked.audit.clone(), options);
+            let writer = Writer::new(ready.connection, ready.lock, ready.unlocked.audit.clone(), Arc::clone(&known_keys), options);
             let (queue, messages) = sync_channel(limits.commit_queue);
             let work = move || writer.run(&messages);
             thread = Some(std::thread::Builder::new().name("alter-store-write".to_owned()).spawn(work).map_err(spawn_failed)?);
@@ -116,6 +121,7 @@ impl SqliteStore {
         let store = Self {
             path: ready.path,
             readers,
+            known_keys,
             writer: sender,
             commit_queue: limits.commit_queue,
             clock: Arc::clone(&options.clock),
@@ -215,7 +221,19 @@ impl Store for SqliteStore {
     }
 
     fn key_by_digest(&self, digest: KeyDigest) -> StoreFuture<'_, Option<ApiKey>> {
-        self.readers.run(move |connection| rows::key_by_digest(connection, digest))
+        let age = match self.known_keys.find(digest) {
+            Ok(key) => return Box::pin(std::future::ready(Ok(Some(key)))),
+            Err(age) => age,
+        };
+        let read = self.readers.run(move |connection| rows::key_by_digest(connection, digest));
+        Box::pin(async move {
+            let found = read.await?;
+            // Without a writer of its own this process does not learn what changes.
+            if let (Some(key), Some(_)) = (&found, &self.writer) {
+                self.known_keys.remember(age, key);
+            }
+            Ok(found)
+        })
     }
 
     fn operator_by_digest(&self, digest: KeyDigest) -> StoreFuture<'_, Option<Operator>> {

@@ -12,6 +12,7 @@ use tokio::sync::oneshot;
 
 use super::columns::{is_local, store_error};
 use super::effects::{self, Stop};
+use super::known_keys::KnownKeys;
 use super::lock::FolderLock;
 use super::nonces::NonceTable;
 use super::options::SqliteOptions;
@@ -29,6 +30,13 @@ pub(super) struct Job {
     pub(super) answer: Answer,
 }
 
+impl Job {
+    /// Any effect but a use may: what later versions add need not be named here.
+    fn may_change_keys(&self) -> bool {
+        self.commit.as_ref().is_some_and(|commit| !commit.effects().iter().all(effects::is_use))
+    }
+}
+
 pub(super) type Answer = oneshot::Sender<Result<Receipt, CommitError>>;
 
 /// What the writer takes from its queue.
@@ -42,6 +50,7 @@ pub(super) struct Writer {
     connection: Connection,
     trail: Trail,
     nonces: NonceTable,
+    known_keys: Arc<KnownKeys>,
     clock: Arc<dyn Clock>,
     faults: Arc<dyn Faults>,
     group: usize,
@@ -70,11 +79,18 @@ enum Judged {
 const RETRY: Duration = Duration::from_secs(1);
 
 impl Writer {
-    pub(super) fn new(connection: Connection, lock: Option<FolderLock>, key: AuditKey, options: &SqliteOptions) -> Self {
+    pub(super) fn new(
+        connection: Connection,
+        lock: Option<FolderLock>,
+        key: AuditKey,
+        known_keys: Arc<KnownKeys>,
+        options: &SqliteOptions,
+    ) -> Self {
         Self {
             connection,
             trail: Trail::new(key),
             nonces: NonceTable::new(options.limits.nonces),
+            known_keys,
             clock: Arc::clone(&options.clock),
             faults: Arc::clone(&options.faults),
             group: options.limits.commit_group.max(1),
@@ -192,6 +208,10 @@ impl Writer {
             if let Err(error) = self.connection.execute_batch("ROLLBACK") {
                 tracing::error!(%error, "a failed transaction could not be rolled back");
             }
+        }
+        // Whatever became of it: a commit that failed may be on disk all the same.
+        if jobs.iter().any(Job::may_change_keys) {
+            self.known_keys.forget();
         }
         judged
     }
