@@ -47,6 +47,22 @@ async fn a_key_that_was_read_before_shows_each_change_as_soon_as_it_is_answered(
 }
 
 #[tokio::test]
+async fn reads_that_wait_together_are_answered_apart_and_see_what_was_answered_before() {
+    let vault = Vault::new();
+    let made = vault.furnished("shop").await;
+    let (app, store) = (made.app.id, &vault.store);
+    for (round, status) in [KeyStatus::Deprecated, KeyStatus::Active, KeyStatus::Revoked].into_iter().enumerate() {
+        vault.apply(made.chain(), Effect::SetKeyStatus { app, key: made.key.id, status }).await.unwrap();
+        // A read is queued when it is made, so these wait for the readers together.
+        let keys: Vec<_> = (0..50).map(|_| (store.key(app, made.key.id), store.key(app, KeyId::random()))).collect();
+        for (known, unknown) in keys {
+            assert_eq!(known.await.unwrap().found().map(|key| key.status), Some(status), "round {round}");
+            assert_eq!(unknown.await.unwrap(), Lookup::Unknown, "round {round}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn what_does_not_exist_is_not_found() {
     let vault = Vault::new();
     let (app, store) = (AppId::random(), &vault.store);

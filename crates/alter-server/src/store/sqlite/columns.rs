@@ -97,23 +97,34 @@ impl<'r, 's> Columns<'r, 's> {
     }
 
     pub(super) fn word<T>(&mut self, parse: impl Fn(&str) -> Option<T>) -> rusqlite::Result<T> {
-        let word: String = self.get()?;
-        parse(&word).ok_or_else(|| self.unreadable(format!("'{word}' is no word of this column").into()))
+        let word = self.text()?;
+        parse(word).ok_or_else(|| self.unreadable(format!("'{word}' is no word of this column").into()))
     }
 
     pub(super) fn maybe_word<T>(&mut self, parse: impl Fn(&str) -> Option<T>) -> rusqlite::Result<Option<T>> {
-        let Some(word) = self.get::<Option<String>>()? else { return Ok(None) };
-        parse(&word).map(Some).ok_or_else(|| self.unreadable(format!("'{word}' is no word of this column").into()))
+        let Some(word) = self.maybe_text()? else { return Ok(None) };
+        parse(word).map(Some).ok_or_else(|| self.unreadable(format!("'{word}' is no word of this column").into()))
     }
 
     pub(super) fn json<T: DeserializeOwned>(&mut self) -> rusqlite::Result<T> {
-        let text: String = self.get()?;
-        serde_json::from_str(&text).map_err(|error| self.unreadable(error.into()))
+        let text = self.text()?;
+        serde_json::from_str(text).map_err(|error| self.unreadable(error.into()))
     }
 
     pub(super) fn maybe_json<T: DeserializeOwned>(&mut self) -> rusqlite::Result<Option<T>> {
-        let Some(text) = self.get::<Option<String>>()? else { return Ok(None) };
-        serde_json::from_str(&text).map(Some).map_err(|error| self.unreadable(error.into()))
+        let Some(text) = self.maybe_text()? else { return Ok(None) };
+        serde_json::from_str(text).map(Some).map_err(|error| self.unreadable(error.into()))
+    }
+
+    /// A text where it lies, without a copy.
+    fn text(&mut self) -> rusqlite::Result<&'r str> {
+        self.maybe_text()?.ok_or_else(|| self.unreadable("it is null".into()))
+    }
+
+    fn maybe_text(&mut self) -> rusqlite::Result<Option<&'r str>> {
+        let value = self.row.get_ref(self.next)?;
+        self.next += 1;
+        value.as_str_or_null().map_err(|error| self.unreadable(error.into()))
     }
 
     /// The error for the column that was read last.
