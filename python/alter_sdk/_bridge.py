@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import atexit
 import os
+import sys
 import threading
 import weakref
 from importlib import import_module
@@ -25,6 +26,10 @@ if TYPE_CHECKING:
 
 _queues: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, _engine.Queue] = weakref.WeakKeyDictionary()
 _pumps: dict[_engine.Queue, threading.Thread] = {}
+
+# These versions count the threads of a process that forks, in order to warn of them, only after the functions that may
+# start them again have run (https://github.com/python/cpython/issues/137109).
+_THREADS_COUNTED_LATE = (3, 13) <= sys.version_info < (3, 13, 10) or (3, 14) <= sys.version_info < (3, 14, 1)
 
 # Queues inherited through a fork. Closing their descriptors in the child would take them out of a selector that the
 # child may share with its parent, so they are kept and never used.
@@ -96,11 +101,19 @@ def _shutdown() -> None:
 
 def _before_fork() -> None:
     # Another thread may be about to import these for its first response. The child would inherit the lock and wait
-    # for ever for a thread that it does not have, so they are imported before any fork.
-    for name in ("alter_sdk._response", "alter_sdk.models", "alter_sdk._operations"):
-        import_module(name)
-    current_span()
+    # for ever for a thread that it does not have, so they are imported before any fork of several threads.
+    if len(sys._current_frames()) > 1:  # pyright: ignore[reportPrivateUsage] - documented, and the only count that has all
+        for name in ("alter_sdk._response", "alter_sdk.models", "alter_sdk._operations"):
+            import_module(name)
+        current_span()
     _engine.before_fork()
+
+
+def _after_fork_in_parent() -> None:
+    queues = [queue for loop, queue in list(_queues.items()) if not loop.is_closed()] if _THREADS_COUNTED_LATE else []
+    _engine.after_fork_in_parent(not queues)
+    for queue in queues:
+        queue.go_on()
 
 
 def _after_fork_in_child() -> None:
@@ -114,6 +127,6 @@ atexit.register(_shutdown)
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(
         before=_before_fork,
-        after_in_parent=_engine.after_fork_in_parent,
+        after_in_parent=_after_fork_in_parent,
         after_in_child=_after_fork_in_child,
     )

@@ -7,11 +7,14 @@ import gc
 import os
 import sys
 import threading
+import time
+import weakref
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from alter_sdk import App
+from alter_sdk import App, _bridge, _engine
 from scripted import APP_KEY, GRANT, WAIT, Scripted
 
 
@@ -201,6 +204,73 @@ def test_a_fork_in_mid_call_leaves_the_call_to_the_parent(server: Scripted) -> N
             assert await task == {"late": True}
 
     asyncio.run(main())
+
+
+needs_thread_list = pytest.mark.skipif(not os.path.isdir("/proc/self/task"), reason="the platform has no such list")
+
+
+def engine_threads() -> int:
+    tasks = Path("/proc/self/task").iterdir()
+    return [(task / "comm").read_text().strip() for task in tasks].count("alter-engine")
+
+
+@needs_thread_list
+def test_while_forks_are_made_the_engine_has_no_thread(server: Scripted) -> None:
+    async def main() -> None:
+        async with App(APP_KEY) as app:
+            assert await call(app, server, 0) == {"hello": 1}
+            assert engine_threads() == 1
+            _engine.before_fork()
+            _engine.before_fork()  # another thread forks at the same time
+            assert engine_threads() == 0
+            begun = asyncio.create_task(call(app, server, 1))
+            await asyncio.sleep(0)
+            _engine.after_fork_in_parent()
+            assert engine_threads() == 0
+            _engine.after_fork_in_parent()
+            assert await begun == {"hello": 1}
+
+    asyncio.run(main())
+
+
+@needs_thread_list
+def test_where_python_counts_late_the_engine_goes_on_in_the_next_turn_of_a_loop(
+    server: Scripted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_bridge, "_THREADS_COUNTED_LATE", True)
+    server.answer("/p/", {"late": True}, hold=True)
+
+    async def main() -> None:
+        async with App(APP_KEY) as app:
+            task = asyncio.create_task(call(app, server))
+            await asyncio.to_thread(server.wait_for_requests, "/p/", 1)
+            _engine.before_fork()
+            _bridge._after_fork_in_parent()
+            assert engine_threads() == 0
+            server.release()
+            assert await task == {"late": True}
+
+    asyncio.run(main())
+
+
+@needs_thread_list
+def test_where_python_counts_late_and_no_loop_is_left_the_engine_goes_on_at_once(
+    server: Scripted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_bridge, "_THREADS_COUNTED_LATE", True)
+    monkeypatch.setattr(_bridge, "_queues", weakref.WeakKeyDictionary())
+
+    async def main() -> None:
+        async with App(APP_KEY) as app:
+            assert await call(app, server) == {"hello": 1}
+
+    asyncio.run(main())
+    _engine.before_fork()
+    assert engine_threads() == 0
+    _bridge._after_fork_in_parent()
+    deadline = time.monotonic() + WAIT
+    while engine_threads() != 1:  # a new thread is listed before it has its name
+        assert time.monotonic() < deadline
 
 
 def test_forks_from_several_threads_while_calls_run(server: Scripted) -> None:

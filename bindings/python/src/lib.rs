@@ -53,12 +53,14 @@ fn is_iso8601(text: &str) -> bool {
 #[pyfunction]
 fn shutdown(py: Python<'_>) -> PyResult<()> {
     let interrupted = wait_for_reports(py);
-    py.detach(bridge::runtime::stop);
+    bridge::runtime::stop(py);
     interrupted
 }
 
 fn wait_for_reports(py: Python<'_>) -> PyResult<()> {
-    let Some(handle) = bridge::runtime::running() else { return Ok(()) };
+    bridge::runtime::drive();
+    // Without a thread not even the time limit below would pass.
+    let Some(handle) = bridge::runtime::running().filter(|_| bridge::runtime::is_driven()) else { return Ok(()) };
     let deadline = Instant::now() + LAST_REPORTS;
     while Instant::now() < deadline {
         let sent = py.detach(|| handle.block_on(async { tokio::time::timeout(SIGNAL_CHECK, host::reports_sent()).await }));
@@ -73,13 +75,14 @@ fn wait_for_reports(py: Python<'_>) -> PyResult<()> {
 /// Before `os.fork()`.
 #[pyfunction]
 fn before_fork(py: Python<'_>) {
-    py.detach(bridge::fork::before);
+    bridge::fork::before(py);
 }
 
-/// After `os.fork()`, in the parent.
+/// After `os.fork()`, in the parent. Unless the engine goes on now, some queue's `go_on` must be called.
 #[pyfunction]
-fn after_fork_in_parent() {
-    bridge::fork::after_in_parent();
+#[pyo3(signature = (goes_on = true))]
+fn after_fork_in_parent(goes_on: bool) {
+    bridge::fork::after_in_parent(goes_on);
 }
 
 /// After `os.fork()`, in the child.

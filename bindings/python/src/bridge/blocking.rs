@@ -44,6 +44,8 @@ where
             }
             Err(RecvTimeoutError::Timeout) => {}
         }
+        // Another thread may have forked, and the loop that was to let the engine go on may not run.
+        runtime::drive();
         if let Err(interrupted) = py.check_signals() {
             task.abort();
             return Err(interrupted);

@@ -1,84 +1,59 @@
-//! `fork()` with engine threads alive.
+//! `fork()` with calls under way.
 //!
-//! A child inherits the memory of all threads but only the one that forked: a lock that an engine thread held would stay
-//! locked for ever. So before a fork the workers are brought to a place where they hold none (inside a task of ours that
-//! only waits), and let go again in the parent. The child forgets the runtime and builds its own when it needs one.
+//! A child inherits the memory of all threads but only the one that forked: a lock that an engine thread held would stay locked for
+//! ever, and Python (since 3.12) warns of a fork in a process with several threads. So before a fork the engine's threads end, and
+//! after it the parent has a new one, which goes on with the calls. The child forgets the runtime and builds its own when it needs one.
 
-use std::cell::Cell;
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::fs;
+use std::path::Path;
+use std::thread;
 use std::time::{Duration, Instant};
 
-use super::runtime;
+use pyo3::Python;
 
-/// A worker that does not come to rest in this time (it is inside one very long computation) no longer delays the fork.
-const REST_LIMIT: Duration = Duration::from_secs(1);
+use super::runtime::{self, THREAD_NAME};
 
-#[derive(Default)]
-struct Gate {
-    state: Mutex<GateState>,
-    changed: Condvar,
+/// A thread that does not end in this time (it waits for the answer of a name server) no longer delays the fork.
+const END_LIMIT: Duration = Duration::from_secs(1);
+
+/// How long to leave the system before looking again.
+const LOOK_AGAIN: Duration = Duration::from_micros(50);
+
+/// In the parent, just before the fork.
+pub fn before(py: Python<'_>) {
+    runtime::pause(py);
+    py.detach(wait_for_threads);
 }
 
-#[derive(Default)]
-struct GateState {
-    resting: usize,
-    open: bool,
-}
-
-impl Gate {
-    /// Called on a worker thread: announces itself and waits until the gate opens.
-    fn rest(&self) {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        state.resting += 1;
-        self.changed.notify_all();
-        while !state.open {
-            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
-        }
-    }
-
-    fn wait_for(&self, workers: usize) {
-        let deadline = Instant::now() + REST_LIMIT;
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        while state.resting < workers {
-            let Some(left) = deadline.checked_duration_since(Instant::now()) else { return };
-            state = self.changed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
-        }
-    }
-
-    fn open(&self) {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner).open = true;
-        self.changed.notify_all();
-    }
-}
-
-thread_local! {
-    /// The gate of the fork that this thread is making: two threads may fork at the same time, each with its own.
-    static GATE: Cell<Option<Arc<Gate>>> = const { Cell::new(None) };
-}
-
-/// In the parent, just before the fork: brings every worker to rest.
-pub fn before() {
-    let Some(handle) = runtime::running() else { return };
-    let gate = Arc::new(Gate::default());
-    for _ in 0..runtime::workers() {
-        let gate = Arc::clone(&gate);
-        handle.spawn(async move { gate.rest() });
-    }
-    gate.wait_for(runtime::workers());
-    GATE.set(Some(gate));
-}
-
-/// In the parent, just after the fork.
-pub fn after_in_parent() {
-    if let Some(gate) = GATE.take() {
-        gate.open();
+/// In the parent, just after the fork. Unless the engine goes on now, [`runtime::drive`] must be called when it may.
+pub fn after_in_parent(goes_on: bool) {
+    runtime::resume();
+    if goes_on {
+        runtime::drive();
     }
 }
 
 /// In the child, before any other code of ours.
 pub fn after_in_child() {
-    // The workers that wait at this gate exist in the parent only; the copy is left as it is.
-    std::mem::forget(GATE.take());
     runtime::abandon();
     crate::host::forget_reports();
+}
+
+/// Waits until the system has no thread of the engine any more: one that was joined is counted for a moment longer, and one that
+/// resolves a name cannot be joined. It takes no lock, since another thread may fork meanwhile.
+fn wait_for_threads() {
+    let deadline = Instant::now() + END_LIMIT;
+    while is_any_left() && Instant::now() < deadline {
+        thread::sleep(LOOK_AGAIN);
+    }
+}
+
+fn is_any_left() -> bool {
+    let Ok(threads) = fs::read_dir("/proc/self/task") else { return false };
+    // One that ends while it is looked at has no name any more.
+    threads.flatten().any(|thread| name(&thread.path()).is_some_and(|name| name.trim_end() == THREAD_NAME))
+}
+
+fn name(thread: &Path) -> Option<String> {
+    fs::read_to_string(thread.join("comm")).ok()
 }

@@ -82,7 +82,7 @@ impl Drop for Report {
     }
 }
 
-/// The completion queue of one event loop. Its methods are called on that loop's thread only, but for `wait` and `close`.
+/// The completion queue of one event loop. Its methods are called on that loop's thread only, but for `wait`, `go_on` and `close`.
 #[pyclass(frozen, module = "alter_sdk._engine")]
 pub struct Queue {
     inbox: Arc<Inbox>,
@@ -177,6 +177,14 @@ impl Queue {
     /// Waits until completions are there, without the interpreter's lock; `False` once the queue is closed.
     fn wait(&self, py: Python<'_>) -> bool {
         py.detach(|| self.inbox.waker.wait())
+    }
+
+    /// Lets the engine go on after a fork, from the loop's thread when its turn comes.
+    fn go_on(&self) {
+        self.inbox.push(Event::Notice(Box::new(|_| {
+            runtime::drive();
+            Ok(())
+        })));
     }
 
     /// Ends `wait` for good.
