@@ -58,3 +58,30 @@ def test_an_interrupted_program_ends_at_once(server: Scripted) -> None:
     server.wait_for_requests("/p/", 1)
     program.send_signal(signal.SIGINT)
     assert program.wait(timeout=30) in (0, 1, -signal.SIGINT)
+
+
+AFTER_THE_ENGINE = """
+import asyncio, atexit
+
+atexit.register(lambda: asyncio.run(call()))  # before the package's own, and so called after it
+from alter_sdk import App
+
+app = App(KEY)
+
+
+async def call():
+    try:
+        await app.request("GET", URL + "/p/1", grant_id=GRANT)
+    except RuntimeError as refused:
+        print(refused)
+
+
+asyncio.run(call())
+"""
+
+
+def test_a_call_after_the_end_of_the_engine_is_refused(server: Scripted) -> None:
+    program = f"KEY, GRANT, URL = {APP_KEY!r}, {GRANT!r}, {server.url!r}\n{AFTER_THE_ENGINE}"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
+    told = "the Python interpreter is shutting down, so no call can be started\n"
+    assert (done.returncode, done.stdout, done.stderr) == (0, told, "")

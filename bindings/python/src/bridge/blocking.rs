@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 
-use super::runtime;
+use super::ending;
+use super::runtime::{self, Unavailable};
 
 /// How often the wait looks whether the program was interrupted (Ctrl-C).
 const SIGNAL_CHECK: Duration = Duration::from_millis(100);
@@ -24,11 +25,15 @@ where
     F::Output: Send + 'static,
 {
     let (done, mut outcome) = mpsc::sync_channel(1);
-    let task = runtime::spawn(async move {
+    let spawned = runtime::spawn(async move {
         // Nobody receives once the wait was given up, and then nobody wants the outcome.
         let _given_up = done.send(work.await);
-    })
-    .map_err(|cause| PyRuntimeError::new_err(cause.to_string()))?;
+    });
+    let task = match spawned {
+        Ok(task) => task,
+        Err(Unavailable::Stopped) if ending::is_daemon(py)? => ending::wait_for_it(py),
+        Err(cause) => return Err(PyRuntimeError::new_err(cause.to_string())),
+    };
     let deadline = Instant::now().checked_add(limit);
     loop {
         let left = deadline.map_or(SIGNAL_CHECK, |deadline| deadline.saturating_duration_since(Instant::now()));
@@ -39,6 +44,7 @@ where
         });
         match received {
             Ok(outcome) => return Ok(Some(outcome)),
+            Err(RecvTimeoutError::Disconnected) if runtime::is_stopped() && ending::is_daemon(py)? => ending::wait_for_it(py),
             Err(RecvTimeoutError::Disconnected) => {
                 return Err(PyRuntimeError::new_err("the engine ended this call without an answer; please report this"));
             }

@@ -5,6 +5,7 @@
 //! [`queue::Queue`], as plain Rust data, and the event loop's own thread turns it into Python objects.
 
 pub mod blocking;
+mod ending;
 pub mod fork;
 pub mod operation;
 pub mod queue;

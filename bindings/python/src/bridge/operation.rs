@@ -11,13 +11,14 @@ use super::queue::Queue;
 pub struct Operation {
     queue: Py<Queue>,
     number: u64,
-    task: AbortHandle,
+    /// `None` for one that was begun after the engine's end.
+    task: Option<AbortHandle>,
     abandon: Option<Abandon>,
 }
 
 impl Operation {
     /// An operation that `queue` knows under `number`.
-    pub fn new(queue: Py<Queue>, number: u64, task: AbortHandle) -> Self {
+    pub fn new(queue: Py<Queue>, number: u64, task: Option<AbortHandle>) -> Self {
         Self { queue, number, task, abandon: None }
     }
 
@@ -25,6 +26,12 @@ impl Operation {
     pub fn abandoning(mut self, abandon: Option<Abandon>) -> Self {
         self.abandon = abandon;
         self
+    }
+
+    fn abort(&self) {
+        if let Some(task) = &self.task {
+            task.abort();
+        }
     }
 }
 
@@ -37,13 +44,13 @@ impl Operation {
         if let Some(abandon) = &self.abandon {
             abandon.now();
         }
-        self.task.abort();
+        self.abort();
     }
 }
 
 impl Drop for Operation {
     fn drop(&mut self) {
         // A coroutine that is destroyed while it waits (its loop was closed) never runs its `finally`.
-        self.task.abort();
+        self.abort();
     }
 }

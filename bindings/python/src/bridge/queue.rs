@@ -11,8 +11,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use pyo3::exceptions::{PyOSError, PyRuntimeError};
 use pyo3::prelude::*;
 
+use super::ending;
 use super::operation::Operation;
-use super::runtime;
+use super::runtime::{self, Unavailable};
 use super::wake::Waker;
 
 /// What the engine has finished, still as Rust data: called on the loop's thread to make the Python object or exception.
@@ -111,7 +112,9 @@ impl Queue {
         let report = Report { inbox: this.inbox(), number, sent: false };
         this.waiting.lock().unwrap_or_else(PoisonError::into_inner).insert(number, future);
         match runtime::spawn(async move { report.done(work.await) }) {
-            Ok(task) => Ok(Operation::new(queue.clone().unbind(), number, task.abort_handle())),
+            Ok(task) => Ok(Operation::new(queue.clone().unbind(), number, Some(task.abort_handle()))),
+            // Its future stays unresolved: what would be raised in such a thread now would only be printed.
+            Err(Unavailable::Stopped) if ending::is_daemon(queue.py())? => Ok(Operation::new(queue.clone().unbind(), number, None)),
             Err(cause) => {
                 this.forget(number);
                 Err(PyRuntimeError::new_err(cause.to_string()))
