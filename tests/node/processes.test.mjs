@@ -1,4 +1,5 @@
-// How programs end: by themselves, cleanly, and with nothing on standard error, whatever is under way (TS-106, TS-107).
+// What a program waits for before it ends by itself (TS-106, TS-107). How programs end in the middle of their calls is what
+// `cargo xtask endurance` looks at.
 
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
@@ -7,12 +8,6 @@ import { fileURLToPath } from "node:url";
 
 import { APP_KEY, GRANT, LIMIT, Scripted } from "./support/scripted.mjs";
 
-/** A race at the end of a process shows in one run of many. */
-const RUNS = 200;
-
-/** Programs at once: more than processors, so that their threads get in each other's way. */
-const AT_ONCE = 4;
-
 const server = await Scripted.start();
 after(() => server.stop());
 beforeEach(() => {
@@ -20,10 +15,10 @@ beforeEach(() => {
   server.answer("/held/", {}, { hold: true });
 });
 
-/** Runs a program to its end. */
-async function run(name, ...args) {
-  const path = fileURLToPath(new URL(`programs/${name}.mjs`, import.meta.url));
-  const child = spawn(process.execPath, [path, server.url, APP_KEY, GRANT, ...args], { timeout: LIMIT });
+/** Runs `programs/one_call.mjs` to its end. */
+async function oneCall(path) {
+  const program = fileURLToPath(new URL("programs/one_call.mjs", import.meta.url));
+  const child = spawn(process.execPath, [program, server.url, APP_KEY, GRANT, path], { timeout: LIMIT });
   let [output, errors] = ["", ""];
   child.stdout.on("data", (text) => (output += text));
   child.stderr.on("data", (text) => (errors += text));
@@ -31,41 +26,22 @@ async function run(name, ...args) {
   return { status, signal, output, errors };
 }
 
-const CLEAN = { status: 0, signal: null, output: "", errors: "" };
-
-/** Runs a program many times, and expects every run to end cleanly. */
-async function runs(count, name, argumentsOf = () => []) {
-  const numbers = Array.from({ length: count }, (_, n) => n).values();
-  const worker = async () => {
-    for (const n of numbers) {
-      assert.deepEqual(await run(name, ...argumentsOf(n)), CLEAN, `run ${n}`);
-    }
-  };
-  await Promise.all(Array.from({ length: AT_ONCE }, worker));
-}
+const ANSWERED = { status: 0, signal: null, output: "200\n", errors: "" };
 
 describe("a program ends", () => {
-  test("by itself, with an idle client open", () => runs(4, "idle"));
-
-  test("by itself, after calls of which half were given up", () => runs(RUNS, "fall_off_the_end"));
-
-  test("when it says so, at any moment of its calls", () => runs(RUNS, "exit_in_mid_call", (n) => [String(n % 20)]));
-
-  test("with workers, of which one is terminated in the middle of its calls", () => runs(RUNS, "workers"));
-
   test("not before its call has ended", async () => {
-    const running = run("one_call", "/held/x");
+    const running = oneCall("/held/x");
     await server.until(() => server.requests("/held/").length === 1);
     server.release();
-    assert.deepEqual(await running, { ...CLEAN, output: "200\n" });
+    assert.deepEqual(await running, ANSWERED);
   });
 
   test("after its last reports have been sent", async () => {
     server.answer("/sdk/oauth/audit", {}, { hold: true });
-    const running = run("one_call", "/p/x");
+    const running = oneCall("/p/x");
     await server.until(() => server.requests("/sdk/oauth/audit").length === 1);
     server.release();
-    assert.deepEqual(await running, { ...CLEAN, output: "200\n" });
+    assert.deepEqual(await running, ANSWERED);
     assert.equal(server.closedWhileHeld, 0);
   });
 });

@@ -1,5 +1,6 @@
 //! Shared test equipment: a [`provider`] that refuses calls without its credential, a [`relay`] that can tamper with or
-//! repeat what passes through it, and a real [`vault`] process.
+//! repeat what passes through it, a real [`vault`] process, and a [`stand_in`] for vault and provider where calls only have to be
+//! under way.
 //!
 //! Everything listens on 127.0.0.1 with a port chosen by the system, and everything stops when its handle is dropped.
 //! The servers speak HTTP/1.1 over plain `std` sockets on purpose: the provider has to record what arrived, byte for byte
@@ -10,4 +11,5 @@ pub mod http;
 pub mod provider;
 pub mod relay;
 mod server;
+pub mod stand_in;
 pub mod vault;

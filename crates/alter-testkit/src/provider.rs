@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use serde_json::json;
 
 use crate::http::{Request, Response};
-use crate::server::Server;
+use crate::server::{Reply, Server};
 
 /// One thing that a request must carry.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -95,7 +95,7 @@ impl Provider {
     pub fn start() -> io::Result<Self> {
         let state = Arc::new(Mutex::new(State::default()));
         let shared = Arc::clone(&state);
-        let server = Server::start(Arc::new(move |request| Some(answer(&mut lock(&shared), request))))?;
+        let server = Server::start(Arc::new(move |request| Reply::Send(answer(&mut lock(&shared), request))))?;
         Ok(Self { server, state })
     }
 

@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use serde_json::json;
 
 use crate::http::{Request, Response};
-use crate::server::Server;
+use crate::server::{Reply, Server};
 
 /// Something that an attacker in the middle might do to a token request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -96,7 +96,7 @@ impl Relay {
     pub fn start(vault: SocketAddr) -> io::Result<Self> {
         let token_requests = Arc::<Mutex<Vec<String>>>::default();
         let log = Arc::clone(&token_requests);
-        let server = Server::start(Arc::new(move |request| Some(pass_on(vault, request, &log))))?;
+        let server = Server::start(Arc::new(move |request| Reply::Send(pass_on(vault, request, &log))))?;
         Ok(Self { server, token_requests })
     }
 

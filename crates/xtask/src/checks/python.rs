@@ -47,12 +47,20 @@ fn install_wheel(project: &Project, venv: &Venv) -> Result<(), Failure> {
     }
     let build = Run::new(venv.program("maturin")).args(["build", "--profile", "dev", "--locked", "--quiet", "--out"]);
     build.arg(&folder).arg("--interpreter").arg(venv.python()).within(project.root()).success()?;
+    put_wheel(project, venv.pip())
+}
+
+/// Installs the wheel of this build with a `pip`, whatever is installed there.
+///
+/// # Errors
+/// When there is no wheel, or it cannot be installed.
+pub fn put_wheel(project: &Project, pip: Run) -> Result<(), Failure> {
+    let folder = project.target().join("wheels");
     let mut wheels = fs::read_dir(&folder)?.collect::<Result<Vec<_>, _>>()?;
     let (Some(wheel), true) = (wheels.pop(), wheels.is_empty()) else {
         return Err(Failure::new(format!("maturin should have written exactly one wheel into {}", folder.display())));
     };
-    let install = venv.pip().args(["install", "--quiet", "--force-reinstall", "--no-deps"]);
-    install.arg(wheel.path()).success().map(drop)
+    pip.args(["install", "--quiet", "--force-reinstall", "--no-deps"]).arg(wheel.path()).success().map(drop)
 }
 
 /// Runs the group.

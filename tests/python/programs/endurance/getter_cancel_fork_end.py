@@ -9,7 +9,7 @@ import warnings
 
 from alter_sdk import App
 
-url, key, grant = sys.argv[1:]
+url, key, grant, _ = sys.argv[1:]
 os.environ["ALTER_BASE_URL"] = url
 # What Python says since 3.12 about every fork of a process with threads.
 warnings.simplefilter("ignore", DeprecationWarning)
@@ -37,13 +37,13 @@ async def half_cancelled(count: int) -> None:
     assert outcomes[1::2] == [200] * (count // 2), outcomes
 
 
-threads = [threading.Thread(target=lambda: asyncio.run(half_cancelled(20))) for _ in range(2)]
+threads = [threading.Thread(target=lambda: asyncio.run(half_cancelled(10))) for _ in range(2)]
 for thread in threads:
     thread.start()
 
 # While the threads' calls are under way. The child ends as any program does, by falling off its end.
 child = os.fork()
-asyncio.run(half_cancelled(20))
+asyncio.run(half_cancelled(10))
 if child != 0:
     for thread in threads:
         thread.join()

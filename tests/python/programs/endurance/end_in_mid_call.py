@@ -7,7 +7,7 @@ import threading
 
 from alter_sdk import App
 
-url, key, grant = sys.argv[1:]
+url, key, grant, _ = sys.argv[1:]
 os.environ["ALTER_BASE_URL"] = url
 
 app = App(key)
@@ -15,7 +15,7 @@ started = threading.Event()
 
 
 async def hang(n: int) -> None:
-    await app.request("GET", f"{url}/p/{n}", grant_id=grant)
+    await app.request("GET", f"{url}/held/{n}", grant_id=grant)
 
 
 async def on_thread() -> None:

@@ -1,0 +1,45 @@
+"""uvloop in place of asyncio's own loop, twice on one thread and once on another, with calls under way at each end."""
+
+import asyncio
+import os
+import sys
+import threading
+
+import uvloop
+
+from alter_sdk import App
+
+url, key, grant, number = sys.argv[1:]
+os.environ["ALTER_BASE_URL"] = url
+moment = int(number) % 20 / 1000
+
+app = App(key)
+started = threading.Event()
+
+
+async def call(path: str) -> int:
+    response = await app.request("GET", f"{url}/{path}", grant_id=grant)
+    return response.status_code
+
+
+async def main() -> None:
+    answered = [asyncio.create_task(call(f"p/{n}")) for n in range(8)]
+    held = [asyncio.create_task(call(f"held/{n}")) for n in range(4)]
+    assert await asyncio.gather(*answered) == [200] * 8
+    for task in held[::2]:
+        task.cancel()
+    late = [asyncio.create_task(call(f"p/{n}")) for n in range(8)]
+    await asyncio.wait(late, timeout=moment)
+
+
+async def endless() -> None:
+    tasks = [asyncio.create_task(call(f"held/{n}")) for n in range(4)]
+    await asyncio.sleep(0)
+    started.set()
+    await asyncio.gather(*tasks)
+
+
+threading.Thread(target=lambda: uvloop.run(endless()), daemon=True).start()
+started.wait()
+uvloop.run(main())
+uvloop.run(main())
