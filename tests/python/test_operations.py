@@ -6,6 +6,7 @@ import asyncio
 import io
 import json
 import logging
+import os
 import signal
 import subprocess
 import sys
@@ -70,6 +71,39 @@ def test_a_cancelled_connection_is_given_up_on_the_vault_too(
     # The client is closed, so whatever was to be sent has been sent.
     bodies = [seen.json() for seen in server.requests(CANCEL)]
     assert bodies == [{"session_token": SESSION_TOKEN}] * cancellations
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="the platform has no fork")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
+def test_a_forked_child_does_not_give_up_the_connection_of_its_parent(server: Scripted) -> None:
+    server.answer(CONNECT, SESSION, headers=MARKED)
+    server.answer(POLL, {"status": "pending"})
+    server.answer(CANCEL, status=204)
+    app = App(APP_KEY)
+    loop = asyncio.new_event_loop()
+    connection = loop.run_until_complete(waiting_for_poll(server, app))
+
+    child = os.fork()
+    if child == 0:
+        # Nothing of pytest may run here: the exit status is the verdict.
+        status = 1
+        try:
+            asyncio.run(app.request("GET", f"{server.url}/p/1", grant_id=GRANT))
+            connection.get_coro().close()  # as Python does at its end
+            asyncio.run(app.close())
+            status = 0
+        finally:
+            os._exit(status)
+    _, status = os.waitpid(child, 0)
+    assert os.waitstatus_to_exitcode(status) == 0
+    assert server.requests(CANCEL) == []
+
+    connection.cancel()
+    loop.run_until_complete(asyncio.gather(connection, return_exceptions=True))
+    loop.run_until_complete(app.close())
+    loop.run_until_complete(loop.shutdown_default_executor())
+    loop.close()
+    assert len(server.requests(CANCEL)) == 1
 
 
 def test_a_connection_that_is_cancelled_before_it_waits_is_given_up_too(

@@ -5,6 +5,7 @@ use pyo3::prelude::*;
 use tokio::task::AbortHandle;
 
 use super::queue::Queue;
+use super::runtime;
 
 /// One operation in the engine. Giving it up, or losing the last reference to it, drops its future, which closes its socket.
 #[pyclass(frozen, module = "alter_sdk._engine")]
@@ -14,12 +15,14 @@ pub struct Operation {
     /// `None` for one that was begun after the engine's end.
     task: Option<AbortHandle>,
     abandon: Option<Abandon>,
+    /// The process that began it. A forked child inherits the object, but not what it stands for.
+    generation: u64,
 }
 
 impl Operation {
     /// An operation that `queue` knows under `number`.
     pub fn new(queue: Py<Queue>, number: u64, task: Option<AbortHandle>) -> Self {
-        Self { queue, number, task, abandon: None }
+        Self { queue, number, task, abandon: None, generation: runtime::generation() }
     }
 
     /// The same, with what else has to happen when it is given up.
@@ -29,9 +32,13 @@ impl Operation {
     }
 
     fn abort(&self) {
-        if let Some(task) = &self.task {
+        if let Some(task) = self.task.as_ref().filter(|_| self.is_ours()) {
             task.abort();
         }
+    }
+
+    fn is_ours(&self) -> bool {
+        self.generation == runtime::generation()
     }
 }
 
@@ -41,7 +48,7 @@ impl Operation {
     fn cancel(&self) {
         self.queue.get().forget(self.number);
         // On this thread, before anything else can happen: the program may be about to close the client.
-        if let Some(abandon) = &self.abandon {
+        if let Some(abandon) = self.abandon.as_ref().filter(|_| self.is_ours()) {
             abandon.now();
         }
         self.abort();
