@@ -48,6 +48,7 @@ fn origin(url: &str) -> String {
 }
 
 /// A browser with its own cookies.
+#[derive(Clone)]
 pub struct Browser {
     http: Client<HttpConnector, Full<Bytes>>,
     /// By origin; real browsers do not tell ports apart, which makes no difference to what is tested.
@@ -76,8 +77,13 @@ impl Browser {
             let cookies: Vec<String> = jar.iter().map(|(name, value)| format!("{name}={value}")).collect();
             request = request.header(COOKIE, cookies.join("; "));
         }
-        let request = request.uri(url).body(Full::from(body)).expect("a request");
+        self.answer(request.uri(url).body(Full::from(body)).expect("a request"), url).await
+    }
+
+    /// Sends any request and keeps the cookies of its answer.
+    pub async fn answer(&mut self, request: Request<Full<Bytes>>, url: &str) -> Page {
         let (head, body) = self.http.request(request).await.expect("an answer").into_parts();
+        let jar = self.jar.entry(origin(url)).or_default();
         for cookie in head.headers.get_all(SET_COOKIE) {
             let (name, rest) = cookie.to_str().expect("text").split_once('=').expect("a pair");
             let value = rest.split(';').next().unwrap_or_default();

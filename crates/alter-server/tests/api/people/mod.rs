@@ -4,6 +4,7 @@ mod assertions;
 mod browser;
 mod grants;
 mod idp;
+mod pages;
 mod real_provider;
 mod sign_in;
 mod user_tokens;
