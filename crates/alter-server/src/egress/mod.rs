@@ -4,7 +4,7 @@
 //! time and size are bounded for every call. Errors name the host and never the path, the query or a body, so they may be logged and audited.
 //!
 //! Calls whose address comes from outside (the proxy's, a provider that somebody added) also need their *address* judged before it is connected to.
-//! [`connect::Connector`] is where that belongs: it alone resolves names and opens sockets.
+//! `connect::Connector` is where that belongs: it alone resolves names and opens sockets.
 
 mod connect;
 mod error;
