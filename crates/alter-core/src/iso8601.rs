@@ -30,10 +30,15 @@ pub fn is_valid(text: &str) -> bool {
 pub fn canonical(value: &Value) -> Option<String> {
     match value {
         Value::Number(number) => unix(number.as_f64()?),
-        Value::String(text) => match text.trim().parse::<f64>() {
-            Ok(number) => unix(number),
-            Err(_) => shown(&parse(text.trim())?),
-        },
+        Value::String(text) => {
+            let text = text.trim().to_ascii_uppercase();
+            match text.parse::<f64>() {
+                Ok(number) => unix(number),
+                // A week names no day.
+                Err(_) if text.contains('W') => None,
+                Err(_) => shown(&parse(&text)?),
+            }
+        }
         _ => None,
     }
 }

@@ -7,13 +7,14 @@ mod common;
 use alter_core::client::{Arg, ClientKind, Constraints, RuleArgs};
 use alter_core::error::Kind;
 use alter_core::host::Leg;
+use alter_core::model::{APICallAuditLog, IdentityAssertion, UnifiedGrantListResult};
 use alter_core::signing::{SigningKey, StringToSign, canonical_path_and_query, content_sha256};
 use alter_core::sigv4::{Credentials, Endpoint, Request, canonical_query, canonical_uri, endpoint_of, sign};
 use alter_core::url::query::QueryValue;
 use alter_core::url::{ProviderUrl, base, for_log};
 use alter_core::{challenge, context, iso8601, key, origin, rate_limit, retry_after, secret::Secret, traceparent};
 use common::{Script, answer, get, token, vectors};
-use serde_json::Value;
+use serde_json::{Value, json};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
@@ -381,5 +382,38 @@ fn iso8601_texts() {
 fn origins() {
     for case in list(&vectors("origins")["cases"]) {
         assert_eq!(origin::is_bare_https(text(&case["text"])), case["valid"].as_bool().unwrap(), "{case}");
+    }
+}
+
+/// A field of each type, in a model that has one.
+fn read_as(kind: &str, value: &Value) -> Option<Value> {
+    let page = json!({ "grants": [], "total": 0, "limit": 0, "offset": 0, "has_more": false });
+    let assertion = json!({ "token": "t", "identity": { "app_id": "a" } });
+    let row = json!({ "provider_id": "p", "method": "GET", "url": "u", "response_status": 0, "latency_ms": 0 });
+    let (model, mut fields, name) = match kind {
+        "whole" => (UnifiedGrantListResult::MODEL, page, "total"),
+        "flag" => (UnifiedGrantListResult::MODEL, page, "has_more"),
+        "time" => (IdentityAssertion::MODEL, assertion, "expires_at"),
+        "uuid" => (APICallAuditLog::MODEL, row, "grant_id"),
+        other => panic!("no field is a {other}"),
+    };
+    fields[name] = value.clone();
+    model.read(&fields).ok().map(|read| read[name].clone())
+}
+
+#[test]
+fn values_that_are_read_laxly() {
+    for case in list(&vectors("lax_values")["cases"]) {
+        let read = read_as(text(&case["kind"]), &case["value"]);
+        let wanted = case.get("read").cloned();
+        // Two texts of one moment are the same time.
+        let instant = |time: &Value| {
+            OffsetDateTime::parse(text(time), &Rfc3339).map_or_else(|_| time.clone(), |t| json!(t.unix_timestamp_nanos().to_string()))
+        };
+        let (read, wanted) = match text(&case["kind"]) {
+            "time" => (read.as_ref().map(instant), wanted.as_ref().map(instant)),
+            _ => (read, wanted),
+        };
+        assert_eq!(read, wanted, "{case}");
     }
 }

@@ -24,7 +24,15 @@ from alter_sdk.models.grants import (
 )
 from alter_sdk.models.identity import IdentityAssertion, IdentityContext, IdentityTrace
 from alter_sdk.models.managed_secrets import CreateGrantResult, ManagedSecretGrantItem
-from alter_sdk.models.principals import AgentPrincipal, GroupPrincipal, Principal, SystemPrincipal, UserPrincipal
+from alter_sdk.models.principals import (
+    AgentPrincipal,
+    GroupPrincipal,
+    NonGroupPrincipalType,
+    Principal,
+    PrincipalType,
+    SystemPrincipal,
+    UserPrincipal,
+)
 from alter_sdk.models.rules import RequestRule
 from alter_sdk.models.token import TokenResponse
 
@@ -53,8 +61,10 @@ __all__ = [
     "IdentityTrace",
     "ManagedSecretConnectSession",
     "ManagedSecretGrantItem",
+    "NonGroupPrincipalType",
     "OAuthGrantItem",
     "Principal",
+    "PrincipalType",
     "RateLimitSnapshot",
     "RequestRule",
     "RetryErrorInfo",

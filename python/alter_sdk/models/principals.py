@@ -47,3 +47,11 @@ class AgentPrincipal(BaseModel):
 
 Principal = Annotated[UserPrincipal | GroupPrincipal | SystemPrincipal | AgentPrincipal, Field(discriminator="type")]
 """Whom a grant is for, by its `type`."""
+
+
+PrincipalType = Literal["user", "group", "system", "agent"]
+"""Who can hold a grant."""
+
+
+NonGroupPrincipalType = Literal["user", "system", "agent"]
+"""Who can hold a grant of a connected account."""

@@ -9,6 +9,7 @@ pub(super) const GROUP: Group = Group {
     summary: "The row that a client reports to the vault about each call it made.",
     models: &[APICallAuditLog::MODEL],
     unions: &[],
+    words: &[],
 };
 
 models! {

@@ -8,6 +8,7 @@ pub(super) const GROUP: Group = Group {
     summary: "What a call leaves behind besides its answer: retries inside the vault, and the state of its rate limit.",
     models: &[RetryErrorInfo::MODEL, RetryInfo::MODEL, RateLimitSnapshot::MODEL],
     unions: &[],
+    words: &[],
 };
 
 models! {

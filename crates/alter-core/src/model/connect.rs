@@ -19,6 +19,7 @@ pub(super) const GROUP: Group = Group {
         AuthResult::MODEL,
     ],
     unions: &[],
+    words: &[],
 };
 
 models! {

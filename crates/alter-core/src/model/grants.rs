@@ -11,10 +11,13 @@ pub(super) const GROUP: Group = Group {
     summary: "Grants and delegations.",
     models: &[GrantInfo::MODEL, OAuthGrantItem::MODEL, UnifiedGrantListResult::MODEL, RevokeGrantResult::MODEL, DelegationResult::MODEL],
     unions: &[&GRANT_LIST_ITEM],
+    words: &[],
 };
 
 /// Who can hold a grant.
 pub(super) const PRINCIPALS: &[&str] = &["user", "group", "system", "agent"];
+/// Who can hold a grant of a connected account.
+pub(super) const NON_GROUP_PRINCIPALS: &[&str] = &["user", "system", "agent"];
 
 const GRANT_LIST_ITEM: Choice = Choice {
     name: "GrantListItem",
@@ -77,7 +80,7 @@ models! {
         grant_expires_at: Option<String> = Rule::text().or_null().dropped(),
         created_at: String = Rule::text(),
         last_used_at: Option<String> = Rule::text().or_null(),
-        principal_type: String = Rule::one_of(&["user", "system", "agent"]),
+        principal_type: String = Rule::one_of(NON_GROUP_PRINCIPALS),
         /// How the caller reaches it.
         access_via: String = Rule::one_of(&["ownership", "oauth_delegation"]).or("ownership"),
         delegated_at: Option<String> = Rule::text().or_null(),

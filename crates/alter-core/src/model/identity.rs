@@ -8,6 +8,7 @@ pub(super) const GROUP: Group = Group {
     summary: "Who makes a call, as the vault knows it.",
     models: &[IdentityTrace::MODEL, IdentityContext::MODEL, IdentityAssertion::MODEL],
     unions: &[],
+    words: &[],
 };
 
 models! {

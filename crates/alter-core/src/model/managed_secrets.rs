@@ -10,6 +10,7 @@ pub(super) const GROUP: Group = Group {
     summary: "Grants of stored secrets.",
     models: &[ManagedSecretGrantItem::MODEL, CreateGrantResult::MODEL],
     unions: &[],
+    words: &[],
 };
 
 models! {

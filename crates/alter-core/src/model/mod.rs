@@ -83,6 +83,19 @@ pub struct Group {
     pub models: &'static [&'static Model],
     /// Unions of models, for the types of fields and arguments.
     pub unions: &'static [&'static Choice],
+    /// Sets of words that have a name of their own.
+    pub words: &'static [Words],
+}
+
+/// Some texts, one of which a value can be, under a name.
+#[derive(Clone, Copy, Debug)]
+pub struct Words {
+    /// The type's name in every language.
+    pub name: &'static str,
+    /// What they say.
+    pub summary: &'static str,
+    /// The texts.
+    pub values: &'static [&'static str],
 }
 
 /// Every model there is.

@@ -1,10 +1,19 @@
 //! Whom a grant is for.
 
 use super::declare::models;
-use super::{Choice, Group, Rule};
+use super::grants::{NON_GROUP_PRINCIPALS, PRINCIPALS};
+use super::{Choice, Group, Rule, Words};
 
-pub(super) const GROUP: Group =
-    Group { name: "principals", summary: "Whom a grant is for.", models: PRINCIPAL.models, unions: &[&PRINCIPAL] };
+pub(super) const GROUP: Group = Group {
+    name: "principals",
+    summary: "Whom a grant is for.",
+    models: PRINCIPAL.models,
+    unions: &[&PRINCIPAL],
+    words: &[
+        Words { name: "PrincipalType", summary: "Who can hold a grant.", values: PRINCIPALS },
+        Words { name: "NonGroupPrincipalType", summary: "Who can hold a grant of a connected account.", values: NON_GROUP_PRINCIPALS },
+    ],
+};
 
 /// The principals, told apart by their type.
 pub const PRINCIPAL: Choice = Choice {

@@ -4,8 +4,13 @@ use super::declare::models;
 use super::{Group, Rule};
 use serde_json::{Map, Value};
 
-pub(super) const GROUP: Group =
-    Group { name: "token", summary: "What is known about a token, without the token.", models: &[TokenResponse::MODEL], unions: &[] };
+pub(super) const GROUP: Group = Group {
+    name: "token",
+    summary: "What is known about a token, without the token.",
+    models: &[TokenResponse::MODEL],
+    unions: &[],
+    words: &[],
+};
 
 models! {
     /// The metadata of a token. The constructor asks for the token itself and keeps nothing of it.
