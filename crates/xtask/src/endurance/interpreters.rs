@@ -39,10 +39,14 @@ impl Found {
     /// When there is no interpreter that the wheel is for.
     pub fn on_this_machine() -> Result<Self, Failure> {
         let path = env::var_os("PATH").unwrap_or_default();
-        let mut candidates: Vec<_> = env::split_paths(&path).flat_map(|folder| programs(&folder)).collect();
-        candidates.extend(pyenv().iter().flat_map(|versions| folders(versions)).map(|version| version.join("bin/python")));
+        let pyenv = pyenv();
+        // What stands there only leads to the versions, slowly.
+        let shims = pyenv.as_ref().map(|root| root.join("shims"));
+        let on_path = env::split_paths(&path).filter(|folder| Some(folder) != shims.as_ref());
+        let mut candidates: Vec<_> = on_path.flat_map(|folder| programs(&folder)).collect();
+        let versions = pyenv.iter().flat_map(|root| folders(&root.join("versions")));
+        candidates.extend(versions.map(|version| version.join("bin/python")));
         let found = Self::sorted(candidates.iter().filter_map(|program| {
-            // A version that pyenv does not select answers with an error; it is asked by its own path.
             let answer = Run::new(program).args(["-c", WHO]).finish().ok()?;
             answer.status.success().then_some(answer.output)
         }));
@@ -101,10 +105,9 @@ fn programs(folder: &Path) -> Vec<PathBuf> {
     programs
 }
 
-/// Where pyenv installs, if it is there.
+/// The folder of pyenv, which may not be there.
 fn pyenv() -> Option<PathBuf> {
-    let root = env::var_os("PYENV_ROOT").map(PathBuf::from).or_else(|| env::home_dir().map(|home| home.join(".pyenv")))?;
-    Some(root.join("versions")).filter(|versions| versions.is_dir())
+    env::var_os("PYENV_ROOT").map(PathBuf::from).or_else(|| env::home_dir().map(|home| home.join(".pyenv")))
 }
 
 fn folders(within: &Path) -> Vec<PathBuf> {
