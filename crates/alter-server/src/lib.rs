@@ -12,6 +12,7 @@ pub mod egress;
 pub mod error;
 pub mod identity;
 pub mod model;
+pub mod oauth;
 pub mod operator;
 pub mod rotation;
 pub mod serve;

@@ -40,6 +40,7 @@ use crate::store::Store;
 
 pub use health::Readiness;
 pub use host::HostPolicy;
+pub(crate) use judge::destination::AllowedHost;
 pub use judge::reach::KNOWN_SCOPES;
 pub use pipeline::COMMIT_DEADLINE;
 use refusal::Refusal;

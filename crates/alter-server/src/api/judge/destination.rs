@@ -43,7 +43,7 @@ impl AllowedHost {
     }
 
     /// Whether the URL may receive the credential.
-    fn allows(&self, url: &ProviderUrl) -> bool {
+    pub fn allows(&self, url: &ProviderUrl) -> bool {
         let host = if self.wildcard {
             url.host().strip_suffix(&self.host).is_some_and(|labels| labels.len() > 1 && labels.ends_with('.'))
         } else {
