@@ -1,7 +1,7 @@
 //! OAuth 2: logging people in at providers, and keeping those logins alive.
 //!
 //! [`catalogue`] holds what is known about providers, as data. [`driver`] talks to all of them by that data: authorization with PKCE, code exchange, refresh,
-//! account lookup, revocation; [`discovery`] adds providers that publish their own metadata.
+//! account lookup, revocation; [`discovery`] adds providers that publish their own metadata. [`refresh`] decides who may exchange a refresh token and when.
 //!
 //! Tokens are [`Secret`](alter_core::secret::Secret)s from the moment they are read. Whatever a provider says may be hostile: answers are bounded, and no text of
 //! theirs is repeated beyond a shortened error code.
@@ -16,6 +16,7 @@ pub mod discovery;
 pub mod driver;
 pub mod failure;
 pub mod random;
+pub mod refresh;
 mod template;
 #[cfg(test)]
 mod tests;
