@@ -2,7 +2,7 @@
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::commands::{agent, app, audit, completions, config, grant, idp, init, key, request, secret, serve};
+use crate::commands::{agent, app, audit, completions, config, grant, idp, init, key, provider, request, secret, serve};
 
 /// Credential vault for AI agents: your code makes the call, the vault adds the credential.
 #[derive(Debug, Parser)]
@@ -57,6 +57,9 @@ pub enum Command {
     /// Managed secrets: credentials of providers, bound to hosts
     #[command(subcommand)]
     Secret(secret::SecretCommand),
+    /// OAuth providers: where people's logins come from
+    #[command(subcommand)]
+    Provider(provider::ProviderCommand),
     /// Grants: permissions to use a secret
     #[command(subcommand)]
     Grant(grant::GrantCommand),

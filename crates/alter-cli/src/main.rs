@@ -14,7 +14,7 @@ use clap::Parser;
 
 use cli::{Cli, Command};
 use commands::context::Context;
-use commands::{agent, app, audit, completions, config, grant, help, idp, init, key, request, secret, serve};
+use commands::{agent, app, audit, completions, config, grant, help, idp, init, key, provider, request, secret, serve};
 use failure::{Exit, Failure, Outcome};
 use output::Output;
 
@@ -57,6 +57,7 @@ async fn run(command: Command, context: &Context) -> Outcome {
         Command::Init(arguments) => init::run(&arguments, context).await,
         Command::App(command) => app::run(command, context).await,
         Command::Secret(command) => secret::run(command, context).await,
+        Command::Provider(command) => provider::run(command, context).await,
         Command::Grant(command) => grant::run(command, context).await,
         Command::Agent(command) => agent::run(command, context).await,
         Command::Idp(command) => idp::run(command, context).await,

@@ -11,6 +11,7 @@ pub mod help;
 pub mod idp;
 pub mod init;
 pub mod key;
+pub mod provider;
 pub mod request;
 pub mod rotate;
 pub mod secret;

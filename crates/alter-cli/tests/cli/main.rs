@@ -7,6 +7,7 @@ mod help;
 mod idp;
 mod keys;
 mod killing;
+mod providers;
 mod request;
 mod rotation;
 mod running;

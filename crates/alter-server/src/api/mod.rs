@@ -11,6 +11,7 @@ mod host;
 mod identity;
 mod injection;
 mod judge;
+mod login;
 mod members;
 pub mod people;
 mod pipeline;
@@ -35,6 +36,9 @@ use crate::clock::Clock;
 use crate::crypto::VaultKeys;
 use crate::egress::Egress;
 use crate::identity::Issuers;
+use crate::oauth::driver::Driver;
+use crate::oauth::logins::Logins;
+use crate::oauth::refresh::Refresher;
 use crate::rotation::Rotation;
 use crate::store::Store;
 
@@ -51,7 +55,7 @@ pub struct Vault {
     /// Where everything is kept.
     pub store: Arc<dyn Store>,
     /// What recognises keys and opens credentials.
-    pub keys: VaultKeys,
+    pub keys: Arc<VaultKeys>,
     /// What verifies the audit trail.
     pub audit: AuditKey,
     /// The time.
@@ -66,6 +70,10 @@ pub struct Vault {
     pub egress: Egress,
     /// The issuers of its apps' users, and their keys.
     pub issuers: Issuers,
+    /// Talking to OAuth providers.
+    pub oauth: Driver,
+    /// Keeping logins fresh.
+    pub logins: Refresher<Logins>,
     /// The URL under which browsers reach it, without a trailing slash: what links and the issuer of assertions are made of.
     pub public_url: String,
 }

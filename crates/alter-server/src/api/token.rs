@@ -10,13 +10,14 @@ use super::acting::Acting;
 use super::grants::held;
 use super::injection::{Sample, answer};
 use super::judge::destination;
+use super::login;
 use super::people;
 use super::pipeline::{Admitted, Answer, Call, Verdict, note};
 use super::refusal::Refusal;
 use crate::audit::{AuditEntry, Outcome};
 use crate::model::{
-    AgentId, AppId, CredentialState, Grant, GrantFilter, GrantId, GrantStatus, ListedGrant, ManagedSecret, Membership, Principal,
-    SecretStatus, ShownStatus, View,
+    AgentId, AppId, Credential, CredentialState, Grant, GrantFilter, GrantId, GrantStatus, ListedGrant, ManagedSecret, Membership, Opens,
+    Principal, SecretStatus, ShownStatus, View,
 };
 use crate::store::{Effect, GrantAccess, GrantList, Lookup};
 
@@ -41,6 +42,10 @@ impl Call for RetrieveToken {
         let access = find(vault, app, grant).await?;
         let access = caller.own(vault, access).await?;
         note(row, |row| row.grant(access.grant.id));
+        if let (Opens::Login(_), Some(credential)) = (access.grant.opens, &access.credential) {
+            note(row, |row| row.provider(&credential.provider));
+            return release_login(vault, request, &asked.url, &access, credential).await;
+        }
         let secret = secret_of(&access)?;
         note(row, |row| row.provider(&secret.slug));
         judge_state(vault, &access, secret)?;
@@ -264,6 +269,29 @@ fn judge_state(vault: &Vault, access: &GrantAccess, secret: &ManagedSecret) -> R
         return Err(grant_deleted());
     }
     Ok(())
+}
+
+/// A login is judged whole before it is refreshed, and read again after.
+async fn release_login(
+    vault: &Vault,
+    request: &Admitted<'_>,
+    url: &str,
+    access: &GrantAccess,
+    credential: &Credential,
+) -> Result<Verdict, Refusal> {
+    let registered = login::judge(vault, access, credential, url).await?;
+    judge_mode(vault, &access.grant).await?;
+    if let Some(rule) = &request.rule {
+        rule.judge_retrieval()?;
+    }
+    login::make_fresh(vault, &access.grant, credential, &registered).await?;
+    let fresh = find(vault, access.grant.app, access.grant.id).await?;
+    let credential = fresh.credential.as_ref().ok_or_else(grant_deleted)?;
+    login::judge(vault, &fresh, credential, url).await?;
+    judge_mode(vault, &fresh.grant).await?;
+    let body = login::release(vault, &fresh, credential)?;
+    let effect = Effect::UseGrant { grant: fresh.grant.id, judged: fresh.judged() };
+    Ok(Verdict { effects: vec![effect], answer: Answer::Json(body) })
 }
 
 /// Opens the credential and writes the answer. It stays here until the commit has succeeded.

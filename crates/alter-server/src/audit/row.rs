@@ -263,6 +263,13 @@ impl AuditEntry {
         self
     }
 
+    /// What really happened, where nobody is told.
+    #[must_use]
+    pub fn detail(mut self, text: &str) -> Self {
+        self.detail = Some(clip(text));
+        self
+    }
+
     /// The request id that the client got.
     #[must_use]
     pub fn request_id(mut self, id: &str) -> Self {

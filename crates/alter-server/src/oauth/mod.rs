@@ -15,8 +15,11 @@ pub mod client;
 pub mod discovery;
 pub mod driver;
 pub mod failure;
+pub mod login;
+pub mod logins;
 pub mod random;
 pub mod refresh;
+pub mod registration;
 mod template;
 #[cfg(test)]
 mod tests;

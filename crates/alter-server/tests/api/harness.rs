@@ -76,6 +76,15 @@ impl TestVault {
 
     /// Starts with changed options and bounds of the listener.
     pub async fn start_limited(change: impl FnOnce(&mut SqliteOptions), limits: ServeLimits) -> Self {
+        Self::start_whole(change, limits, async |_| ()).await
+    }
+
+    /// Starts with what `seed` puts into the store, for what no endpoint makes.
+    pub async fn start_seeded(seed: impl AsyncFnOnce(&setup::Opened)) -> Self {
+        Self::start_whole(|_| (), ServeLimits::default(), seed).await
+    }
+
+    async fn start_whole(change: impl FnOnce(&mut SqliteOptions), limits: ServeLimits, seed: impl AsyncFnOnce(&setup::Opened)) -> Self {
         let folder = tempfile::tempdir().expect("temporary folder");
         let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1_767_225_600_000)));
         let mut options = SqliteOptions::new(folder.path().join("data"), Access::Create);
@@ -87,6 +96,7 @@ impl TestVault {
         let mut opened = setup::create_with(options).await.expect("a new vault");
         let operator_key = opened.new_operator_key.take().expect("a first operator").expose().to_owned();
         let store = Arc::clone(&opened.store);
+        seed(&opened).await;
         let server = Server::new(listener, None, opened, &config).expect("an address").limits(limits);
         let url = format!("http://{}", server.address());
         let (stop, stopped) = oneshot::channel::<()>();
@@ -253,8 +263,13 @@ impl Signed {
 
     /// The request, signed.
     pub fn request(&self, vault: &TestVault) -> Request<Full<Bytes>> {
+        self.request_to(&vault.url, vault.now())
+    }
+
+    /// The request to a vault at this URL, signed at this time.
+    pub fn request_to(&self, url: &str, now: i64) -> Request<Full<Bytes>> {
         let value = |name| self.extra.iter().find(|(n, _)| *n == name).map_or("", |(_, v)| v.as_str());
-        let timestamp = self.timestamp.unwrap_or_else(|| vault.now()).to_string();
+        let timestamp = self.timestamp.unwrap_or(now).to_string();
         let (hash, target) = (content_sha256(&self.body), canonical_path_and_query(&self.path));
         let text = StringToSign {
             method: self.method.as_str(),
@@ -273,7 +288,7 @@ impl Signed {
         let v2 = text.v2().map(|text| signing.sign(&text));
         let mut request = Request::builder()
             .method(self.method.clone())
-            .uri(format!("{}{}", vault.url, self.path))
+            .uri(format!("{url}{}", self.path))
             .header(headers::API_KEY, &self.key)
             .header(headers::TIMESTAMP, &timestamp)
             .header(headers::NONCE, &self.nonce)

@@ -9,9 +9,12 @@ mod injections;
 #[path = "../identity/issuer.rs"]
 #[allow(dead_code, clippy::unwrap_used, reason = "it belongs to the tests of tokens by themselves, which use more of it")]
 mod issuer;
+mod logins;
 mod master_key;
 mod people;
+mod providers;
 mod reports;
+mod seed;
 mod tenancy;
 mod token;
 mod transport;

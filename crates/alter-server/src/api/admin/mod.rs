@@ -13,6 +13,7 @@ mod idp;
 mod keys;
 mod master_key;
 mod operators;
+mod providers;
 mod read;
 mod secrets;
 mod shape;
@@ -41,7 +42,12 @@ pub fn router(vault: Arc<Vault>) -> Router<Arc<Vault>> {
         .route("/", get(grants::list).post(grants::create))
         .route("/{grant}", get(grants::show))
         .route("/{grant}/revoke", post(grants::revoke));
+    let providers = Router::new()
+        .route("/", get(providers::list))
+        .route("/{provider}", get(providers::show).put(providers::put).delete(providers::delete));
     Router::new()
+        .route("/catalogue", get(providers::catalogue))
+        .route("/providers/discover", post(providers::discover))
         .route("/whoami", get(operators::whoami))
         .route("/operators", get(operators::list).post(operators::create))
         .route("/operators/{operator}/revoke", post(operators::revoke))
@@ -55,6 +61,7 @@ pub fn router(vault: Arc<Vault>) -> Router<Arc<Vault>> {
         .nest("/apps/{app}/agents", agents)
         .nest("/apps/{app}/secrets", secrets)
         .nest("/apps/{app}/grants", grants)
+        .nest("/apps/{app}/providers", providers)
         .route("/audit", get(audit::tail))
         .route("/audit/heads", get(audit::heads))
         .route("/audit/verify", post(audit::verify))
