@@ -17,15 +17,10 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tower::ServiceExt;
 
-use crate::api::{self, HostPolicy, Readiness, Vault};
+use crate::api::{self, HostPolicy, Vault};
 use crate::config::Config;
 use crate::egress::Egress;
 use crate::error::{StartError, StartErrorKind};
-use crate::identity::Issuers;
-use crate::oauth::driver::Driver;
-use crate::oauth::logins::Logins;
-use crate::oauth::refresh::Refresher;
-use crate::rotation::Rotation;
 use crate::setup::Opened;
 use crate::tls::{Protocol, Tls};
 
@@ -105,23 +100,9 @@ impl Server {
         let address = listener
             .local_addr()
             .map_err(|error| StartError::new(StartErrorKind::AddressUnavailable, "the listener has no address").caused_by(error))?;
-        let (keys, egress) = (Arc::new(opened.keys), Egress::new(config.egress())?);
-        let oauth = Driver::new(Arc::new(egress.clone()), Arc::clone(&opened.clock));
-        let logins = Logins::new(Arc::clone(&opened.store), Arc::clone(&keys), oauth.clone());
-        let vault = Arc::new(Vault {
-            issuers: Issuers::new(egress.clone(), Arc::clone(&opened.clock)),
-            logins: Refresher::new(logins, Arc::clone(&opened.clock)),
-            oauth,
-            public_url: config.public_url.value.clone().unwrap_or_else(|| config.url(address)).trim_end_matches('/').to_owned(),
-            store: opened.store,
-            keys,
-            audit: opened.audit,
-            clock: opened.clock,
-            hosts: HostPolicy::new(config.public_url.value.as_deref(), address.ip()),
-            readiness: Readiness::default(),
-            rotation: Rotation::new(opened.key_home),
-            egress,
-        });
+        let public_url = config.public_url.value.clone().unwrap_or_else(|| config.url(address)).trim_end_matches('/').to_owned();
+        let hosts = HostPolicy::new(config.public_url.value.as_deref(), address.ip());
+        let vault = Arc::new(Vault::new(opened, Egress::new(config.egress())?, hosts, public_url));
         Ok(Self { listener, address, vault, tls, limits: ServeLimits::default() })
     }
 

@@ -18,6 +18,9 @@ pub(crate) enum Reply {
     Send(Response),
     /// None, for as long as the client keeps its connection open.
     Hold,
+    /// None: the connection is closed.
+    #[cfg(feature = "oauth")]
+    Close,
 }
 
 /// Decides what a request gets.
@@ -81,6 +84,8 @@ fn serve(connection: &TcpStream, handler: &Handler) {
             Reply::Send(response) if response.write(&mut writer).is_ok() => {}
             Reply::Send(_) => return,
             Reply::Hold => return wait_for_end(&mut reader),
+            #[cfg(feature = "oauth")]
+            Reply::Close => return,
         }
     }
 }

@@ -40,6 +40,7 @@ use crate::oauth::driver::Driver;
 use crate::oauth::logins::Logins;
 use crate::oauth::refresh::Refresher;
 use crate::rotation::Rotation;
+use crate::setup::Opened;
 use crate::store::Store;
 
 pub use health::Readiness;
@@ -76,6 +77,29 @@ pub struct Vault {
     pub logins: Refresher<Logins>,
     /// The URL under which browsers reach it, without a trailing slash: what links and the issuer of assertions are made of.
     pub public_url: String,
+}
+
+impl Vault {
+    /// Puts an opened data folder to use: `egress` makes the vault's own calls, and browsers reach it at `public_url`, without a trailing slash.
+    pub fn new(opened: Opened, egress: Egress, hosts: HostPolicy, public_url: String) -> Self {
+        let keys = Arc::new(opened.keys);
+        let oauth = Driver::new(Arc::new(egress.clone()), Arc::clone(&opened.clock));
+        let logins = Logins::new(Arc::clone(&opened.store), Arc::clone(&keys), oauth.clone());
+        Self {
+            issuers: Issuers::new(egress.clone(), Arc::clone(&opened.clock)),
+            logins: Refresher::new(logins, Arc::clone(&opened.clock)),
+            oauth,
+            public_url,
+            store: opened.store,
+            keys,
+            audit: opened.audit,
+            clock: opened.clock,
+            hosts,
+            readiness: Readiness::default(),
+            rotation: Rotation::new(opened.key_home),
+            egress,
+        }
+    }
 }
 
 /// All routes.

@@ -13,7 +13,7 @@ use std::time::Duration;
 pub use tokens::Rotation;
 
 use crate::http::Request;
-use crate::server::Server;
+use crate::server::{Reply, Server};
 use tokens::Ledger;
 
 /// The client that the server knows.
@@ -69,7 +69,8 @@ impl OAuthServer {
     pub fn start(rotation: Rotation) -> io::Result<Self> {
         let ledger = Arc::new(Mutex::new(Ledger::new(rotation)));
         let shared = Arc::clone(&ledger);
-        let server = Server::start(Arc::new(move |request: Request| answers::answer(&shared, &request)))?;
+        let answer = move |request: Request| answers::answer(&shared, &request).map_or(Reply::Close, Reply::Send);
+        let server = Server::start(Arc::new(answer))?;
         lock(&ledger).url = format!("http://{}", server.address());
         Ok(Self { server, ledger })
     }

@@ -5,12 +5,10 @@ use std::time::Duration;
 
 use alter_server::api::people::idp::Idp;
 use alter_server::api::people::{browser, sign_in};
-use alter_server::api::{HostPolicy, Readiness, Vault, router};
+use alter_server::api::{HostPolicy, Vault, router};
 use alter_server::clock::{Clock, ManualClock, Timestamp};
 use alter_server::egress::{Egress, EgressOptions};
-use alter_server::identity::Issuers;
 use alter_server::model::AppId;
-use alter_server::rotation::Rotation;
 use alter_server::setup;
 use alter_server::store::sqlite::{Access, SqliteOptions};
 use axum::Router;
@@ -73,18 +71,7 @@ impl Pages {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let url = format!("http://{}", listener.local_addr().expect("an address"));
         let egress = Egress::new(EgressOptions::default()).expect("no file to read");
-        let vault = Arc::new(Vault {
-            store: opened.store,
-            keys: opened.keys,
-            audit: opened.audit,
-            hosts: HostPolicy::default(),
-            readiness: Readiness::default(),
-            rotation: Rotation::new(opened.key_home),
-            issuers: Issuers::new(egress.clone(), Arc::clone(&opened.clock)),
-            egress,
-            clock: opened.clock,
-            public_url: url.clone(),
-        });
+        let vault = Arc::new(Vault::new(opened, egress, HostPolicy::default(), url.clone()));
         let own = Router::new().route("/page/{app}", get(page)).route("/leave", post(leave)).with_state(Arc::clone(&vault));
         let serving = tokio::spawn(async move { axum::serve(listener, own.merge(router(vault))).await.expect("served") });
         Self { url, issuer, clock, operator_key, serving, _folder: folder }
