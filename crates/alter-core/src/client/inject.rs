@@ -78,7 +78,10 @@ impl Builder {
                 }
             }
         }
-        let plain_url = call.url.with_query(query::replace(call.url.query(), call.query_params.as_ref()));
+        let plain_url = call.url.with_parameters(call.query_params.as_ref());
+        if in_query.is_empty() {
+            return self.finish(call, &plain_url, &plain_url, body);
+        }
         let url = plain_url.with_query(query::merge(plain_url.query(), &in_query));
         self.finish(call, &plain_url, &url, body)
     }

@@ -225,7 +225,7 @@ fn method(arg: Arg<String>) -> Result<http::Method> {
 
 /// Refuses a URL that is too long in both forms in which it could be sent; which one it will be is known only after the token answer.
 fn check_sendable(url: &ProviderUrl, parameters: Option<&QueryParams>) -> Result<()> {
-    let plain = url.with_query(query::replace(url.query(), parameters));
+    let plain = url.with_parameters(parameters);
     plain.to_uri()?;
     let plain = plain.check_length();
     let signed = || url.with_query(sigv4::encode_query(&merged_for_aws(url, parameters))).check_length();

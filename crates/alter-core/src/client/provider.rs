@@ -243,6 +243,11 @@ fn token_body(call: &Call) -> String {
 pub(super) struct Members(String);
 
 impl Members {
+    /// An object whose text will have about so many bytes.
+    pub(super) fn with_capacity(bytes: usize) -> Self {
+        Self(String::with_capacity(bytes))
+    }
+
     pub(super) fn json(&mut self, name: &str, text: &str) {
         self.name(name);
         self.0.push_str(text);

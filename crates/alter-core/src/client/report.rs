@@ -21,6 +21,9 @@ pub const LARGEST_RECORDED_BODY: usize = 10_000;
 /// Largest JSON request body that is recorded, in bytes: beyond it the vault would refuse the whole report.
 pub const LARGEST_RECORDED_JSON: usize = 65_536;
 
+/// Room for a report of usual size besides the answer's body, in bytes; only growing beyond it costs more.
+const USUAL_REPORT: usize = 1024;
+
 const AUDIT_DEADLINE: Duration = Duration::from_secs(30);
 const MISMATCH_DEADLINE: Duration = Duration::from_secs(2);
 const LARGEST_REFUSAL_READ: usize = 65_536;
@@ -189,7 +192,11 @@ async fn first<T>(work: impl Future<Output = T>, limit: impl Future<Output = ()>
 }
 
 fn audit_body(call: &Call, report: &AuditReport<'_>) -> String {
-    let mut members = Members::default();
+    let answer = match report.outcome {
+        Outcome::Answered(answer) if answer.body.len() <= LARGEST_RECORDED_BODY => answer.body.len(),
+        _ => 0,
+    };
+    let mut members = Members::with_capacity(USUAL_REPORT + answer);
     members.text("grant_id", &report.token.grant_id);
     members.text("provider_id", &report.token.provider_id);
     members.optional_text("token_generation", report.token.token_generation.as_deref());

@@ -8,6 +8,7 @@ mod normalize;
 pub mod query;
 pub mod template;
 
+use std::borrow::Cow;
 use std::fmt;
 
 use crate::error::{Error, Result};
@@ -100,6 +101,14 @@ impl ProviderUrl {
         Self { query, ..self.clone() }
     }
 
+    /// The URL as it goes out with these parameters: itself if there are none.
+    pub fn with_parameters(&self, parameters: Option<&query::QueryParams>) -> Cow<'_, Self> {
+        match parameters {
+            None => Cow::Borrowed(self),
+            Some(_) => Cow::Owned(self.with_query(query::replace(self.query(), parameters))),
+        }
+    }
+
     /// # Errors
     /// `AlterValueError` if the URL is longer than [`LONGEST`].
     pub fn check_length(&self) -> Result<()> {
@@ -135,10 +144,20 @@ impl ProviderUrl {
 
     /// `host` or `host:port`, the port only if it is not the scheme's own: the `Host` header.
     pub fn authority(&self) -> String {
-        let host = if self.host.contains(':') { format!("[{}]", self.host) } else { self.host.clone() };
-        match self.written_port() {
-            Some(port) => format!("{host}:{port}"),
-            None => host,
+        let mut text = String::with_capacity(self.host.len() + "[]:65535".len());
+        self.push_authority(&mut text);
+        text
+    }
+
+    fn push_authority(&self, text: &mut String) {
+        if self.host.contains(':') {
+            text.extend(["[", &self.host, "]"]);
+        } else {
+            text.push_str(&self.host);
+        }
+        if let Some(port) = self.written_port() {
+            text.push(':');
+            text.push_str(&port.to_string());
         }
     }
 
@@ -159,7 +178,7 @@ impl ProviderUrl {
     /// The request target: path and query as they go out.
     pub fn target(&self) -> String {
         match &self.query {
-            Some(query) => format!("{}?{query}", self.path),
+            Some(query) => [&self.path, "?", query].concat(),
             None => self.path.clone(),
         }
     }
@@ -179,7 +198,15 @@ impl ProviderUrl {
 
     /// The whole URL as it is sent.
     pub fn to_text(&self) -> String {
-        format!("{}://{}{}", self.scheme.as_str(), self.authority(), self.target())
+        let query = self.query.as_deref();
+        let mut text = String::with_capacity("https://[]:65535?".len() + self.host.len() + self.path.len() + query.map_or(0, str::len));
+        text.extend([self.scheme.as_str(), "://"]);
+        self.push_authority(&mut text);
+        text.push_str(&self.path);
+        if let Some(query) = query {
+            text.extend(["?", query]);
+        }
+        text
     }
 }
 
