@@ -1,12 +1,14 @@
 // No look at a client, a response or an error shows the credential or the API key (TS-037).
 
 import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
 import { after, beforeEach, describe, test } from "node:test";
+import { fileURLToPath } from "node:url";
 import { inspect } from "node:util";
 
 import { Agent, App } from "@alter-ai/alter-sdk";
 
-import { AGENT_KEY, APP_KEY, GRANT, recorder, Scripted, SECRET, thrown } from "./support/scripted.mjs";
+import { AGENT_KEY, APP_KEY, GRANT, LIMIT, recorder, Scripted, SECRET, thrown } from "./support/scripted.mjs";
 
 const server = await Scripted.start();
 after(() => server.stop());
@@ -152,5 +154,56 @@ describe("nothing shows", () => {
     showsNothing(dead, "a dead provider");
     await gone.close();
     showsNothing(logger.lines, "the log");
+  });
+
+  test("in the errors of calls that get no answer", async () => {
+    const logger = recorder();
+    const app = new App({ apiKey: APP_KEY, baseUrl: server.url, timeout: 300, logger });
+    const fails = async (target, kind, options = {}) => {
+      const error = await thrown(app.request("POST", target, { grantId: GRANT, json: { a: 1 }, ...options }));
+      const kinds = [];
+      for (let proto = error; proto !== null; proto = Object.getPrototypeOf(proto)) {
+        kinds.push(proto.constructor.name);
+      }
+      assert.ok(kinds.includes(kind), `${target}: ${kinds}`);
+      showsNothing(error, `${error.name}: ${error.message}`);
+      showsNothing(error.cause, `the cause of ${error.name}`);
+    };
+    for (const held of ["/p/", "/sdk/token"]) {
+      server.reset();
+      server.answer(held, {}, { hold: true });
+      await fails(url(), "TimeoutError");
+      await fails(url(), "Error", { signal: AbortSignal.timeout(50) });
+    }
+    server.reset();
+    await fails(`${server.url.replace("http:", "https:")}/p/x`, "NetworkError");
+    await fails("https://h.example/{missing}", "AlterValueError");
+    server.answer("/sdk/token", undefined, { raw: `{"access_token": "${SECRET}"` });
+    await fails(url(), "BackendError");
+    await app.close();
+    await fails(url(), "AlterSDKError");
+    showsNothing(app, "the closed client");
+    showsNothing(logger.lines, "the log");
+  });
+
+  test("in a program that says all it can", async () => {
+    server.answer("/p/refused", {}, { status: 401 });
+    server.answer("/p/held", {}, { hold: true });
+    server.answer("/sdk/oauth/audit", {}, { status: 403 });
+    const path = fileURLToPath(new URL("programs/everything_logged.mjs", import.meta.url));
+    const env = { ...process.env, NODE_DEBUG: "*", DEBUG: "*", RUST_LOG: "trace", RUST_BACKTRACE: "full" };
+    const flags = ["--trace-warnings", "--trace-uncaught", "--pending-deprecation"];
+    const child = spawn(process.execPath, [...flags, path, server.url, APP_KEY, GRANT], { env, timeout: 3 * LIMIT });
+    let [output, errors] = ["", ""];
+    child.stdout.on("data", (text) => (output += text));
+    child.stderr.on("data", (text) => (errors += text));
+    const status = await new Promise((resolve) => child.on("close", resolve));
+    assert.equal(status, 0, errors);
+    assert.match(errors, /^[A-Z_]+ \d+: /m, "Node's own debugging is not on");
+    assert.match(output, /TimeoutError/, "the errors were not shown");
+    assert.ok(JSON.stringify(server.requests("/p/")).includes(SECRET), "the provider got it");
+    // Node says with which arguments it was started, so the key is looked for where the package writes.
+    assert.ok(!output.includes(SECRET) && !errors.includes(SECRET), "the credential was printed");
+    assert.ok(!output.includes(APP_KEY), "the key was printed");
   });
 });
