@@ -321,7 +321,9 @@ fn domain(host: &str) -> Result<String> {
     if host.is_ascii() {
         return Ok(host.to_ascii_lowercase());
     }
-    idna::domain_to_ascii(host).map_err(|_| malformed())
+    // Mapping may turn a character into one that ends a host, such as a full-width slash into a slash: refused like the plain one.
+    let mapped = idna::domain_to_ascii(host).map_err(|_| malformed())?;
+    if mapped.is_empty() || !mapped.chars().all(allowed) { Err(malformed()) } else { Ok(mapped) }
 }
 
 /// A value as it may be shown in a message: quoted, bounded, without control characters.
@@ -335,6 +337,16 @@ pub(crate) fn quoted(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_host_may_not_become_one_that_ends_early() {
+        assert_eq!(ProviderUrl::parse("https://b\u{fc}cher.example/").unwrap().host(), "xn--bcher-kva.example");
+        // Full-width slash, question mark and commercial at; a tilde that maps to a space and its mark; a soft hyphen, which maps to nothing.
+        for host in ["h\u{ff0f}.example", "h\u{ff1f}.example", "u\u{ff20}h.example", "h\u{2dc}.example", "\u{ad}"] {
+            let error = ProviderUrl::parse(&format!("https://{host}/")).unwrap_err();
+            assert!(error.message().contains("malformed host"), "{error}");
+        }
+    }
 
     #[test]
     fn the_length_is_that_of_the_text() {

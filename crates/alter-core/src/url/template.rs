@@ -7,8 +7,8 @@ use crate::error::{Error, Result};
 /// Replaces every `{name}` by its percent-encoded value. Unused parameters are fine; a brace that is left over is not.
 ///
 /// # Errors
-/// `AlterValueError`: a name that is not an identifier, a part without a parameter, a lone brace, or a value of `.` or `..`, which a
-/// server or proxy would take for a step in the path.
+/// `AlterValueError`: a name that is not an identifier, a part without a parameter, a lone brace, or a value by which a segment becomes
+/// `.` or `..`, which a server or proxy would take for a step in the path.
 ///
 /// ```
 /// use alter_core::url::template::fill;
@@ -28,6 +28,7 @@ pub fn fill(url: &str, parameters: &[(String, String)]) -> Result<String> {
         }
     }
     let mut out = String::with_capacity(url.len());
+    let mut filled = Vec::new();
     let mut rest = url;
     while let Some(brace) = rest.find(['{', '}']) {
         out.push_str(&rest[..brace]);
@@ -42,10 +43,30 @@ pub fn fill(url: &str, parameters: &[(String, String)]) -> Result<String> {
             )));
         };
         out.push_str(&percent_encode(value));
+        filled.push((out.len(), name));
         rest = tail;
     }
     out.push_str(rest);
+    check_segments(&out, &filled)?;
     Ok(out)
+}
+
+/// Refuses a filling by which a segment becomes a step in the path: `/a/.{x}` with nothing for `x`. `filled` has the end of each value.
+fn check_segments(url: &str, filled: &[(usize, &str)]) -> Result<()> {
+    let path = &url[..url.find(['?', '#']).unwrap_or(url.len())];
+    for (end, name) in filled.iter().filter(|(end, _)| *end <= path.len()) {
+        let (before, after) = path.split_at(*end);
+        let first = before.rsplit('/').next().unwrap_or_default();
+        let segment = format!("{first}{}", after.split('/').next().unwrap_or_default());
+        if matches!(segment.as_str(), "." | "..") {
+            return Err(Error::invalid(format!(
+                "path_params[{}] makes {} of a segment, which would change the path instead of filling it. Check where the value comes from.",
+                quoted(name),
+                quoted(&segment)
+            )));
+        }
+    }
+    Ok(())
 }
 
 fn check_name(name: &str) -> Result<()> {
@@ -63,6 +84,21 @@ fn check_name(name: &str) -> Result<()> {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn no_value_makes_a_step_in_the_path() {
+        for (template, value) in
+            [("https://h/a/.{v}", ""), ("https://h/a/{v}./b", "."), ("https://h/a/..{v}?x", ""), ("https://h/{v}.{w}", "")]
+        {
+            let values = [("v".to_owned(), value.to_owned()), ("w".to_owned(), String::new())];
+            let error = fill(template, &values).unwrap_err();
+            assert!(error.message().contains("path_params['"), "{error}");
+        }
+        // In a query dots are dots, and a segment that holds more than dots is no step.
+        for template in ["https://h/a?b=/.{v}", "https://h/a/.{v}x", "https://h/a/...{v}", "https://h/./{v}"] {
+            assert!(fill(template, &[("v".to_owned(), String::new())]).is_ok(), "{template}");
+        }
+    }
 
     proptest! {
         #[test]
