@@ -146,7 +146,8 @@ fn read_head(from: &mut impl BufRead) -> io::Result<Option<(String, Headers)>> {
             return Ok(Some((start, headers)));
         }
         let (name, value) = line.split_once(':').ok_or_else(|| malformed(&format!("header line {line:?}")))?;
-        headers.0.push((name.to_owned(), value.trim().to_owned()));
+        // Only what HTTP calls white space: a no-break space belongs to the value.
+        headers.0.push((name.to_owned(), value.trim_matches([' ', '\t']).to_owned()));
     }
 }
 
@@ -168,12 +169,12 @@ fn read_body(from: &mut impl BufRead, headers: &Headers, until_close: bool) -> i
     let mut body = Vec::new();
     match headers.get("content-length") {
         Some(length) => {
-            let length: usize = length.parse().map_err(|_| malformed(&format!("Content-Length {length:?}")))?;
+            let digits = length.bytes().all(|b| b.is_ascii_digit());
+            let length: usize = length.parse().ok().filter(|_| digits).ok_or_else(|| malformed(&format!("Content-Length {length:?}")))?;
             if length > MAX_BODY {
                 return Err(malformed(&format!("a body of {length} bytes; at most {MAX_BODY} are read")));
             }
-            body.resize(length, 0);
-            from.read_exact(&mut body)?;
+            take(from, length, &mut body)?;
         }
         None if until_close => drop(from.take(MAX_BODY as u64).read_to_end(&mut body)?),
         None => {}
@@ -194,22 +195,30 @@ fn read_chunks(from: &mut impl BufRead) -> io::Result<Vec<u8>> {
             while read_line(from)?.is_some_and(|trailer| !trailer.is_empty()) {}
             return Ok(body);
         }
-        let start = body.len();
-        body.resize(start + size, 0);
-        from.read_exact(&mut body[start..])?;
-        read_line(from)?;
+        take(from, size, &mut body)?;
+        if read_line(from)?.is_none_or(|rest| !rest.is_empty()) {
+            return Err(malformed("a chunk is longer than it says, or cut off"));
+        }
     }
 }
 
+/// Adds so many bytes to the body. Room is made as they come, not because a length says so.
+fn take(from: &mut impl BufRead, length: usize, body: &mut Vec<u8>) -> io::Result<()> {
+    if from.take(length as u64).read_to_end(body)? == length { Ok(()) } else { Err(malformed("the body is cut off")) }
+}
+
+/// The other half of reading as Latin-1.
+fn latin1(text: &str) -> impl Iterator<Item = u8> + '_ {
+    text.chars().map(|c| u8::try_from(u32::from(c)).unwrap_or(b'?'))
+}
+
 fn write_message(to: &mut impl Write, start: &str, headers: &Headers, body: &[u8]) -> io::Result<()> {
-    let mut message = format!("{start}\r\n").into_bytes();
+    let mut message: Vec<u8> = latin1(start).chain(*b"\r\n").collect();
     for (name, value) in &headers.0 {
         if name.eq_ignore_ascii_case("content-length") || name.eq_ignore_ascii_case("transfer-encoding") {
             continue;
         }
-        let line = format!("{name}: {value}\r\n");
-        // The other half of reading as Latin-1.
-        message.extend(line.chars().map(|c| u8::try_from(u32::from(c)).unwrap_or(b'?')));
+        message.extend(latin1(&format!("{name}: {value}\r\n")));
     }
     message.extend(format!("Content-Length: {}\r\n\r\n", body.len()).into_bytes());
     message.extend(body);
@@ -253,8 +262,23 @@ mod tests {
     }
 
     #[test]
+    fn bytes_beyond_ascii_pass_through_unchanged() {
+        let wire = b"GET /\xe9 HTTP/1.1\r\nX: \xa0a\xff \r\nContent-Length: 0\r\n\r\n";
+        let request = Request::read(&mut &wire[..]).expect("well formed").expect("one request");
+        let mut written = Vec::new();
+        request.write(&mut written).expect("a Vec takes it");
+        assert_eq!(written, b"GET /\xe9 HTTP/1.1\r\nX: \xa0a\xff\r\nContent-Length: 0\r\n\r\n");
+    }
+
+    #[test]
     fn cut_off_and_foreign_bytes_are_errors() {
-        for wire in [&b"GET / HTTP/1.1\r\nHost: x\r\n"[..], b"GET /\r\n\r\n", b"POST / HTTP/1.1\r\nContent-Length: 9\r\n\r\nabc"] {
+        for wire in [
+            &b"GET / HTTP/1.1\r\nHost: x\r\n"[..],
+            b"GET /\r\n\r\n",
+            b"POST / HTTP/1.1\r\nContent-Length: 9\r\n\r\nabc",
+            b"POST / HTTP/1.1\r\nContent-Length: +3\r\n\r\nabc",
+            b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nabc\r\n0\r\n\r\n",
+        ] {
             assert!(Request::read(&mut &*wire).is_err(), "{wire:?}");
         }
         assert_eq!(Request::read(&mut &b""[..]).expect("a closed connection is no error"), None);
