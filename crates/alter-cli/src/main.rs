@@ -17,6 +17,12 @@ use commands::context::Context;
 use commands::{agent, app, audit, completions, config, grant, help, idp, init, key, provider, request, secret, serve};
 use failure::{Exit, Failure, Outcome};
 use output::Output;
+use zeroizing_alloc::ZeroAlloc;
+
+/// Overwrites memory when it is given back. HTTP, TLS and JSON libraries copy what passes through them into buffers of their own, credentials
+/// and keys included; without this those copies would stay in the vault's memory, and in a core dump, until something else needs the place.
+#[global_allocator]
+static ALLOCATOR: ZeroAlloc<std::alloc::System> = ZeroAlloc(std::alloc::System);
 
 fn main() -> ExitCode {
     let cli = match Cli::try_parse() {

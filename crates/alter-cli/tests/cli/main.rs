@@ -7,10 +7,14 @@ mod help;
 mod idp;
 mod keys;
 mod killing;
+#[cfg(target_os = "linux")]
+mod memory;
 mod providers;
 mod request;
 mod rotation;
 mod running;
+#[cfg(target_os = "linux")]
+mod secrecy;
 mod secrets;
 mod serve;
 mod stopping;

@@ -160,9 +160,11 @@ impl VaultKeys {
 
     /// The digest under which an API or operator key is stored and found.
     pub fn digest(&self, key: &str) -> KeyDigest {
-        let mut mac = self.digests.clone();
+        // On the heap, which is overwritten when it is given back: the hash keeps the last bytes that it took, and on the stack of a thread
+        // that has nothing to do next they would stay.
+        let mut mac = Box::new(self.digests.clone());
         mac.update(key.as_bytes());
-        KeyDigest(mac.finalize().into_bytes().into())
+        KeyDigest(mac.finalize_reset().into_bytes().into())
     }
 
     /// The id of a caller: the same for the same app, type and name, on every instance, without asking the store.
