@@ -136,6 +136,13 @@ pub fn audit_report(report: &crate::audit::Report) -> serde_json::Value {
     admin::audit_report(report)
 }
 
+/// What the first three checks say about the head of a signed request, or the code of the refusal. For the properties in `tests/fuzz`.
+#[doc(hidden)]
+pub fn judge_signed_head(parts: &http::request::Parts, body: &[u8], now: i64) -> Result<(), &'static str> {
+    let judged = signed::SignedHeaders::read(parts).and_then(|headers| headers.verify(parts, body, now));
+    judged.map_err(|refusal| refusal.code())
+}
+
 async fn retrieve_token(State(vault): State<Arc<Vault>>, request: Request) -> Response {
     signed(&vault, token::RetrieveToken, request).await
 }
