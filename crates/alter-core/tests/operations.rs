@@ -195,6 +195,20 @@ async fn a_wait_asks_first_and_once_more_at_its_end() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_answer_that_comes_after_the_end_is_not_the_last_word() {
+    for operation in [Operation::PollConnectSession, Operation::PollAuthSession] {
+        let script = Script::default();
+        script.answers_after(Duration::from_millis(700));
+        let pending = json!({ "status": "pending" });
+        let mut done = completed();
+        done["user_token"] = json!("JWT");
+        script.vault(200, &[], &pending).vault(200, &[], &pending).vault(200, &[], &done);
+        run(&script, operation, seconds(1.0, 0.2)).await.unwrap();
+        assert_eq!(script.paths().len(), 3);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_vaults_hint_lengthens_a_pause_and_a_limit_to_the_end_is_told() {
     let script = Script::default();
     let limited = json!({ "error": "rate_limit_exceeded" });

@@ -33,6 +33,7 @@ struct State {
     closed: Mutex<usize>,
     events: Mutex<Vec<Event>>,
     hang_reports: Mutex<bool>,
+    answer_time: Mutex<Duration>,
     started: OnceLock<tokio::time::Instant>,
 }
 
@@ -63,6 +64,11 @@ impl Script {
     pub fn provider(&self, answer: Result<Answer, TransportError>) -> &Self {
         self.0.provider.lock().unwrap().push_back(answer);
         self
+    }
+
+    /// From now on every answer takes so long.
+    pub fn answers_after(&self, time: Duration) {
+        *self.0.answer_time.lock().unwrap() = time;
     }
 
     /// From now on reports to the vault are never answered.
@@ -107,6 +113,10 @@ impl Transport for Script {
         }
         // A turn of the scheduler, so that concurrency is real.
         tokio::task::yield_now().await;
+        let time = *self.0.answer_time.lock().unwrap();
+        if !time.is_zero() {
+            tokio::time::sleep(time).await;
+        }
         let queue = if leg == Leg::Backend { &self.0.backend } else { &self.0.provider };
         if is_report && queue.lock().unwrap().is_empty() {
             return Ok(answer(204, &[], ""));

@@ -81,30 +81,27 @@ impl<H: Host> Client<H> {
         let mut seen = Seen::default();
         loop {
             self.check_open()?;
+            // The last question is one that is asked when the time is over, however long the one before it took.
+            let in_time = self.left(deadline).is_some();
             let answer = self.ask(&poll, traceparent).await?;
-            let wait = match self.limited(&answer) {
+            let pause = match self.limited(&answer) {
                 Some(error) => {
                     let asked = error.attribute("retry_after").unwrap_or_default();
-                    let hint = Duration::from_secs(asked.as_u64().unwrap_or_default());
-                    self.left(deadline)
-                        .ok_or_else(|| timed_out(&poll, &seen, "rate_limited").with_detail("retry_after", asked))?
-                        .min(hint.max(poll.interval))
-                }
-                None => match self.judge_poll(&answer, &mut seen, events) {
-                    Ok(Verdict::Pending) => {
-                        let left = self.left(deadline).ok_or_else(|| timed_out(&poll, &seen, "poll_deadline_elapsed"))?;
-                        left.min(poll.interval)
+                    if !in_time {
+                        return Err(timed_out(&poll, &seen, "rate_limited").with_detail("retry_after", asked));
                     }
-                    Ok(Verdict::Over(outcome)) => {
+                    poll.interval.max(Duration::from_secs(asked.as_u64().unwrap_or_default()))
+                }
+                None => match self.judge_poll(&answer, &mut seen, events)? {
+                    Verdict::Pending if in_time => poll.interval,
+                    Verdict::Pending => return Err(timed_out(&poll, &seen, "poll_deadline_elapsed")),
+                    Verdict::Over(outcome) => {
                         poll.settle();
                         return outcome.map_err(|error| error_after(error, &poll, &seen));
                     }
-                    Err(error) => {
-                        return Err(error);
-                    }
                 },
             };
-            self.shared.host.sleep(wait).await;
+            self.shared.host.sleep(pause.min(self.left(deadline).unwrap_or_default())).await;
         }
     }
 

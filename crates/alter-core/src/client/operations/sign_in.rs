@@ -87,16 +87,18 @@ impl<H: Host> Client<H> {
         let deadline = self.shared.host.uptime() + poll.timeout.duration;
         loop {
             self.check_open()?;
-            let left = self.left(deadline).unwrap_or_default();
-            if let Some(outcome) = self.ask_sign_in(&poll, left.min(LONGEST_HOLD), traceparent).await? {
+            // The last question is one that is asked when the time is over, however long the one before it took.
+            let left = self.left(deadline);
+            if let Some(outcome) = self.ask_sign_in(&poll, left.unwrap_or_default().min(LONGEST_HOLD), traceparent).await? {
                 return Ok(outcome);
             }
-            let Some(left) = self.left(deadline) else {
+            if left.is_none() {
                 let text = "The person did not sign in in time. Try again, with a longer timeout if need be.";
                 return Err(Error::new(Kind::ConnectTimeout, text)
                     .with_detail("timeout", poll.timeout.given.clone())
                     .with_detail("reason", "poll_deadline_elapsed"));
-            };
+            }
+            let left = self.left(deadline).unwrap_or_default();
             self.shared.host.sleep(left.min(poll.interval)).await;
         }
     }
