@@ -125,7 +125,7 @@ async fn a_registration_keeps_its_client_secret_until_it_gets_another() {
     assert_eq!(declined(vault.apply(made.chain(), create(&twin, None)).await), Declined::Exists(Entity::Registration));
     let idp = Registration { id: RegistrationId::random(), kind: RegistrationKind::IdentityProvider, ..first.clone() };
     vault.apply(made.chain(), create(&idp, None)).await.expect("another kind");
-    assert_eq!(vault.store.registrations(made.app.id, kind).await.unwrap(), [first.clone()]);
+    assert_eq!(vault.store.registrations(made.app.id, kind).await.unwrap(), std::slice::from_ref(&first));
     assert_eq!(vault.store.registrations(AppId::random(), kind).await.unwrap(), []);
 
     let update = |registration: &Registration, sealed| Effect::UpdateRegistration { registration: Box::new(registration.clone()), sealed };

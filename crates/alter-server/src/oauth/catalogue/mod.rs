@@ -2,7 +2,7 @@
 //!
 //! The facts are data: one file per provider in `catalogue/providers`, with its sources and how sure each entry is, in a shape that
 //! `catalogue/provider.schema.json` describes. One driver ([`super::driver`]) reads them; no provider has code of its own. What an operator adds has the
-//! same shape and passes the same [`check`].
+//! same shape and passes the same [`check()`].
 
 mod check;
 mod entry;
