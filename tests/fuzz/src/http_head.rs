@@ -1,5 +1,5 @@
 //! HTTP heads: our reader of whole requests agrees with an independent one and gives back what it was given; the vault's reader of signed
-//! heads is judged in [`signed_head`](crate::signed_head).
+//! heads is judged in [`signed_head`].
 
 use alter_testkit::http::{Headers, Request, Response};
 

@@ -6,15 +6,11 @@
 use std::time::Duration;
 
 use alter_core::secret::Secret;
-use base64::Engine;
-use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use bytes::Bytes;
-use form_urlencoded::{Serializer, byte_serialize};
+use form_urlencoded::Serializer;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue};
 use http::{Request, StatusCode, Uri};
 use serde_json::Value;
-use sha2::{Digest, Sha256};
-use zeroize::Zeroizing;
 
 use super::claims::{Trust, Verified};
 use super::fault::{ProviderTrouble, TokenFault, TokenRefused, VerifyError};
@@ -22,6 +18,7 @@ use super::issuers::Issuers;
 use super::json;
 use super::metadata::{self, Metadata};
 use crate::egress::Limits;
+use crate::oauth::code_flow::{basic, challenge, unguessable};
 
 const LIMITS: Limits = Limits { timeout: Duration::from_secs(10), answer_bytes: 128 * 1024 };
 /// The token endpoint's name in messages.
@@ -116,16 +113,6 @@ impl From<VerifyError> for SignInError {
     }
 }
 
-/// 256 random bits in 43 characters of the base64url alphabet, which are also what RFC 7636 allows in a verifier.
-///
-/// # Errors
-/// When the system gives no random bytes.
-pub fn unguessable() -> Result<String, getrandom::Error> {
-    let mut bytes = Zeroizing::new([0; 32]);
-    getrandom::fill(&mut *bytes)?;
-    Ok(URL_SAFE_NO_PAD.encode(*bytes))
-}
-
 impl RelyingParty {
     /// Where to send the browser with this `state`, and what to keep until it is back.
     ///
@@ -200,18 +187,6 @@ fn no_code_flow() -> ProviderTrouble {
     metadata::invalid("it has no authorization_endpoint or no token_endpoint, so nobody can sign in there")
 }
 
-/// RFC 7636: the verifier's hash.
-fn challenge(verifier: &Secret) -> String {
-    URL_SAFE_NO_PAD.encode(Sha256::digest(verifier.expose()))
-}
-
-/// RFC 6749 §2.3.1: both parts are form-encoded before they are joined.
-fn basic(id: &str, secret: &Secret) -> Zeroizing<String> {
-    let encoded = |text: &str| Zeroizing::new(byte_serialize(text.as_bytes()).collect::<String>());
-    let joined = Zeroizing::new(format!("{}:{}", *encoded(id), *encoded(secret.expose())));
-    Zeroizing::new(format!("Basic {}", STANDARD.encode(&*joined)))
-}
-
 fn id_token(status: StatusCode, body: &[u8]) -> Result<Secret, SignInError> {
     let members = json::object(body);
     let text = |name: &str| members.as_ref().ok().and_then(|members| members.get(name)).and_then(Value::as_str);
@@ -230,18 +205,6 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_challenge_is_the_one_of_the_rfc() {
-        let verifier = Secret::new("dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk");
-        assert_eq!(challenge(&verifier), "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM");
-    }
-
-    #[test]
-    fn credentials_are_encoded_before_they_are_joined() {
-        // `a:b` and `c d` as `a%3Ab:c+d`.
-        assert_eq!(*basic("a:b", &Secret::new("c d")), "Basic YSUzQWI6Yytk");
-    }
-
-    #[test]
     fn only_words_of_the_standard_are_repeated() {
         let failed = |status: u16, body: &str| id_token(StatusCode::from_u16(status).expect("a status"), body.as_bytes()).map(drop);
         let exchange = |reason: &str| Err(SignInError::Exchange(reason.to_owned()));
@@ -251,11 +214,5 @@ mod tests {
         assert_eq!(failed(200, r#"{"access_token":"a"}"#), exchange("its answer has no id_token"));
         assert_eq!(failed(200, r#"{"id_token":"a","id_token":"b"}"#), exchange("its answer has no id_token"));
         assert_eq!(failed(200, r#"{"id_token":"a"}"#), Ok(()));
-    }
-
-    #[test]
-    fn no_two_texts_are_the_same() {
-        let (one, two) = (unguessable().expect("random"), unguessable().expect("random"));
-        assert!(one != two && one.len() == 43);
     }
 }

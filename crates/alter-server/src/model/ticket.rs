@@ -58,6 +58,22 @@ impl Ticket {
     /// How long an ended ticket is kept, so that a lost answer can be asked for again.
     pub const MEMORY: std::time::Duration = std::time::Duration::from_secs(24 * 60 * 60);
 
+    /// A ticket that nobody has gone on with yet, for a token with this digest.
+    pub fn open(app: AppId, kind: TicketKind, digest: KeyDigest, body: String, now: Timestamp, lasts: std::time::Duration) -> Self {
+        Self {
+            id: TicketId::random(),
+            kind,
+            app,
+            digest,
+            parent: None,
+            state: TicketState::Open,
+            body,
+            version: 1,
+            created_at: now,
+            expires_at: now.plus(lasts),
+        }
+    }
+
     /// Whether its time is over at `now`.
     pub fn has_expired(&self, now: Timestamp) -> bool {
         self.expires_at <= now

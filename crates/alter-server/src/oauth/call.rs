@@ -2,11 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use alter_core::secret::Secret;
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use form_urlencoded::{Serializer, byte_serialize};
+use form_urlencoded::Serializer;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue};
 use http::{Method, Request};
 use serde_json::{Map, Value};
@@ -14,6 +11,7 @@ use zeroize::Zeroizing;
 
 use super::catalogue::{Call, ClientAuthentication, Format, Method as CallMethod};
 use super::client::Client;
+use super::code_flow::basic;
 use super::template::fill;
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
@@ -133,7 +131,7 @@ impl Client {
         let name = self.provider.token.client_id_parameter.as_deref().unwrap_or("client_id");
         let id = self.credentials.id.as_str();
         match (method, &self.credentials.secret) {
-            (ClientAuthentication::Basic, Some(secret)) => return basic(id, secret).map(Some),
+            (ClientAuthentication::Basic, Some(secret)) => return header(&basic(id, secret)).map(Some),
             (ClientAuthentication::Body, Some(secret)) => {
                 parameters.add(name, id);
                 parameters.add("client_secret", secret.expose());
@@ -147,13 +145,6 @@ impl Client {
 /// Whether a name that texts may use stands for a secret.
 pub(super) fn is_secret(name: &str) -> bool {
     matches!(name, "client_secret" | "token" | "access_token" | "refresh_token")
-}
-
-/// RFC 6749, 2.3.1: both parts are form-encoded before they are joined.
-fn basic(id: &str, secret: &Secret) -> Result<HeaderValue, Unmakeable> {
-    let encode = |text: &str| Zeroizing::new(byte_serialize(text.as_bytes()).collect::<String>());
-    let joined = Zeroizing::new(format!("{}:{}", *encode(id), *encode(secret.expose())));
-    header(&Zeroizing::new(format!("Basic {}", STANDARD.encode(joined.as_bytes()))))
 }
 
 fn header(text: &str) -> Result<HeaderValue, Unmakeable> {

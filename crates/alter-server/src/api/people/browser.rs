@@ -14,7 +14,7 @@ use crate::api::refusal::Refusal;
 use crate::audit::{AuditEntry, ChainId, Outcome};
 use crate::clock::Timestamp;
 use crate::identity::sign_in::SignedIn;
-use crate::model::{AppId, Membership, Person, Ticket, TicketId, TicketKind, TicketState};
+use crate::model::{AppId, Membership, Person, Ticket, TicketKind, TicketState};
 use crate::store::Effect;
 
 /// How long a browser stays signed in.
@@ -57,18 +57,7 @@ pub(super) async fn sign_in(vault: &Vault, app: AppId, signed_in: &SignedIn, req
         name: person.name.clone(),
         since: now,
     };
-    let ticket = Ticket {
-        id: TicketId::random(),
-        kind: TicketKind::Browser,
-        app,
-        digest: vault.keys.digest(&token),
-        parent: None,
-        state: TicketState::Open,
-        body: json!(visitor).to_string(),
-        version: 1,
-        created_at: now,
-        expires_at: now.plus(LIFE),
-    };
+    let ticket = Ticket::open(app, TicketKind::Browser, vault.keys.digest(&token), json!(visitor).to_string(), now, LIFE);
     let row = AuditEntry::new(ChainId::App(app), "browser.sign_in", Outcome::Done).subject("user", &person.subject).request_id(request_id);
     sign_in::commit(vault, row, vec![Effect::CreateTicket { ticket: Box::new(ticket), sealed: None }]).await?;
     Ok(cookie::set(vault, COOKIE, &token, LIFE))

@@ -11,7 +11,7 @@ use crate::api::members::Members;
 use crate::api::pipeline::{Admitted, Answer, Call, Verdict, note};
 use crate::api::refusal::Refusal;
 use crate::audit::{AuditEntry, Outcome};
-use crate::model::{AppId, Ticket, TicketId, TicketKind, TicketState};
+use crate::model::{AppId, Ticket, TicketKind, TicketState};
 use crate::store::{Effect, StoredTicket};
 
 /// How long a person has for signing in.
@@ -35,18 +35,7 @@ impl Call for StartSignIn {
         Idp::required(vault, request.key.app).await?.relying_party(vault)?;
         let token = sign_in::unguessable()?;
         let now = vault.clock.now();
-        let ticket = Ticket {
-            id: TicketId::random(),
-            kind: TicketKind::SignIn,
-            app: request.key.app,
-            digest: vault.keys.digest(&token),
-            parent: None,
-            state: TicketState::Open,
-            body: "{}".to_owned(),
-            version: 1,
-            created_at: now,
-            expires_at: now.plus(LIFE),
-        };
+        let ticket = Ticket::open(request.key.app, TicketKind::SignIn, vault.keys.digest(&token), "{}".to_owned(), now, LIFE);
         note(row, |row| row.subject("sign_in", ticket.id));
         let answer = json!({
             "session_token": token,

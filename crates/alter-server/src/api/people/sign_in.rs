@@ -28,7 +28,7 @@ use crate::api::pipeline::COMMIT_DEADLINE;
 use crate::api::refusal::Refusal;
 use crate::api::request_id::RequestId;
 use crate::audit::{AuditEntry, ChainId, Outcome};
-use crate::identity::sign_in::{self, Return, SignInError, SignedIn};
+use crate::identity::sign_in::{Return, SignInError, SignedIn};
 use crate::model::{AppId, Ticket, TicketId, TicketKind, TicketState};
 use crate::store::{Commit, CommitError, Declined, Effect, StoredTicket};
 
@@ -67,7 +67,7 @@ pub struct Callback {
 /// # Errors
 /// 500 if the system gives none.
 pub fn unguessable() -> Result<String, Refusal> {
-    sign_in::unguessable().map_err(|error| {
+    crate::oauth::code_flow::unguessable().map_err(|error| {
         tracing::error!(%error, "no random numbers");
         Refusal::internal().because("no random numbers from the operating system")
     })
@@ -131,18 +131,8 @@ pub async fn depart(
     let departure = party.depart(&vault.issuers, &state).await.map_err(|error| failed(&error))?;
     let now = vault.clock.now();
     let trip = Trip { nonce: departure.nonce, browser: cookie::digest(vault, &cookie), back_to };
-    let ticket = Ticket {
-        id: TicketId::random(),
-        kind: TicketKind::Trip,
-        app,
-        digest: vault.keys.digest(&state),
-        parent: session,
-        state: TicketState::Open,
-        body: json!(trip).to_string(),
-        version: 1,
-        created_at: now,
-        expires_at: now.plus(TRIP),
-    };
+    let ticket =
+        Ticket { parent: session, ..Ticket::open(app, TicketKind::Trip, vault.keys.digest(&state), json!(trip).to_string(), now, TRIP) };
     let sealed = Some(seal(vault, &ticket, VERIFIER, departure.verifier)?);
     let subject = session.unwrap_or(ticket.id);
     let row = AuditEntry::new(ChainId::App(app), "sign_in.begin", Outcome::Done).subject("sign_in", subject).request_id(request_id);
