@@ -103,7 +103,8 @@ impl Writer {
     pub(super) fn run(mut self, queue: &Receiver<Message>) -> Result<(), StoreError> {
         let mut closing = false;
         while !closing {
-            let mut jobs = Vec::with_capacity(self.group);
+            // Empty: a group is rarely near its limit, and memory that is freed is overwritten first (`zeroizing-alloc`), all of it.
+            let mut jobs = Vec::new();
             match self.next(queue) {
                 Some(Message::Job(job)) => jobs.push(*job),
                 Some(Message::Close) => closing = true,
