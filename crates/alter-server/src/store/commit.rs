@@ -5,7 +5,7 @@ use crate::clock::Timestamp;
 use crate::crypto::{KeyCheck, RootKey, SealedSecret, Wrapped};
 use crate::model::{
     Account, Actor, Agent, AgentId, AgentStatus, ApiKey, App, AppId, AppSettings, Credential, CredentialId, DataKeyId, Grant, GrantId,
-    KeyId, KeyStatus, ManagedSecret, Operator, OperatorId, Registration, RegistrationId, ScopeMismatch, SecretId, Ticket, TicketId,
+    GrantPolicy, KeyId, KeyStatus, ManagedSecret, Operator, OperatorId, Registration, RegistrationId, ScopeMismatch, SecretId, Ticket, TicketId,
 };
 
 /// A nonce that a signed request spends. Unique per key, kept [`Nonce::LIFETIME`].
@@ -175,6 +175,19 @@ pub enum Effect {
     /// is active, unexpired and reaches at least as far ([`Declined::Widens`](super::Declined::Widens)). Declined with
     /// [`Declined::LabelTaken`](super::Declined::LabelTaken) if another active root of the same credential and holder has its label.
     CreateGrant(Box<Grant>),
+    /// A person consents anew: a root grant ends at another time, and reported scope mismatches are settled. What was delegated from it ends no
+    /// later than it does. Declined unless it is a root of the app that is not revoked (one whose time is over comes back), and as
+    /// [`Declined::Changed`](super::Declined::Changed) if `policy` has other rules about single calls than the grant.
+    RenewGrant {
+        /// The app.
+        app: AppId,
+        /// The grant.
+        grant: GrantId,
+        /// When it ends; `None` for never.
+        expires_at: Option<Timestamp>,
+        /// Its policy. Only how long it may last can change.
+        policy: GrantPolicy,
+    },
     /// A grant is revoked, with every grant delegated from it; credentials of people that lose their last live grant are erased. Declined unless
     /// it is a grant of the app; done again, it keeps its first date.
     RevokeGrant {

@@ -6,8 +6,8 @@ use std::time::Duration;
 use alter_core::secret::Secret;
 use alter_server::audit::{AuditEntry, Outcome};
 use alter_server::model::{
-    Agent, AgentId, AgentStatus, AppId, AppSettings, CredentialState, Grant, GrantFilter, GrantId, GrantStatus, KeyStatus, Membership,
-    Opens, Principal, View,
+    Agent, AgentId, AgentStatus, AppId, AppSettings, CredentialState, Grant, GrantFilter, GrantId, GrantPolicy, GrantStatus, KeyStatus,
+    Membership, Opens, Principal, ScopeMismatch, View,
 };
 use alter_server::store::{Commit, Declined, Effect, Entity, Lookup};
 
@@ -147,6 +147,54 @@ async fn a_revocation_ends_every_descendant_and_nothing_else() {
     assert_eq!(status(&vault, &sibling).await, Revoked);
     let unknown = Effect::RevokeDelegation { app: made.app.id, parent: GrantId::random(), agent: first };
     assert_eq!(declined(vault.apply(made.chain(), unknown).await), Declined::NotFound(Entity::Grant));
+}
+
+#[tokio::test]
+async fn a_new_consent_moves_the_end_of_a_grant_and_of_what_was_delegated_from_it() {
+    let vault = Vault::new();
+    let made = vault.furnished("shop").await;
+    let at = |hours: u64| Some(NOON.plus(Duration::from_secs(hours * 3600)));
+    let root = Grant { expires_at: at(1), label: Some("work".into()), ..vault.users_grant(made.app.id, made.secret.id, "u1") };
+    let child = delegated(&root, AgentId::random());
+    let grandchild = delegated(&child, AgentId::random());
+    for grant in [&root, &child, &grandchild] {
+        create(&vault, &made, grant).await.unwrap();
+    }
+    let mismatch = ScopeMismatch { reported_at: NOON, missing_scopes: None };
+    let flag = Effect::FlagScopeMismatch { app: made.app.id, grant: root.id, mismatch };
+    vault.apply(made.chain(), flag).await.unwrap();
+    let policy = |seconds| GrantPolicy { max_ttl_seconds: seconds, ..root.policy.clone() };
+    let renew = async |grant: &Grant, expires_at, policy| {
+        let effect = Effect::RenewGrant { app: made.app.id, grant: grant.id, expires_at, policy };
+        vault.apply(made.chain(), effect).await
+    };
+    let ends = async || {
+        let mut ends = Vec::new();
+        for grant in [&root, &child, &grandchild] {
+            ends.push(vault.store.grant(grant.app, grant.id).await.unwrap().found().unwrap().expires_at);
+        }
+        ends
+    };
+    renew(&root, at(5), policy(Some(9))).await.unwrap();
+    assert_eq!(ends().await, [at(5), at(1), at(1)], "what was delegated was agreed to until then");
+    let renewed = vault.store.grant(made.app.id, root.id).await.unwrap().found().unwrap();
+    assert_eq!((renewed.policy.max_ttl_seconds, renewed.scope_mismatch), (Some(9), None));
+    renew(&root, Some(NOON.plus(Duration::from_secs(60))), policy(None)).await.unwrap();
+    assert_eq!(ends().await, [Some(NOON.plus(Duration::from_secs(60))); 3], "nothing outlives its parent");
+
+    // One whose time is over comes back, unless its label has a new holder.
+    vault.clock.advance(Duration::from_secs(3600));
+    renew(&root, None, policy(None)).await.expect("an expired grant comes back");
+    assert_eq!(ends().await[0], None);
+    renew(&root, Some(vault.now()), policy(None)).await.unwrap();
+    create(&vault, &made, &Grant { id: GrantId::random(), expires_at: None, ..root.clone() }).await.unwrap();
+    assert_eq!(declined(renew(&root, None, policy(None)).await), Declined::LabelTaken);
+
+    let narrower = GrantPolicy { requires_approval: true, ..GrantPolicy::default() };
+    assert_eq!(declined(renew(&made.grant, None, narrower).await), Declined::Changed(Entity::Grant));
+    assert_eq!(declined(renew(&child, None, policy(None)).await), Declined::NotFound(Entity::Grant), "not a root");
+    vault.apply(made.chain(), Effect::RevokeGrant { app: made.app.id, grant: made.grant.id }).await.unwrap();
+    assert_eq!(declined(renew(&made.grant, None, made.grant.policy.clone()).await), Declined::GrantRevoked);
 }
 
 #[tokio::test]

@@ -60,6 +60,7 @@ pub(super) fn apply(connection: &Connection, uses: &mut UseCache, now: Timestamp
         Effect::Rewrap(rewraps) => master_keys::rewrap(connection, rewraps),
         Effect::KeepMasterKey { version } => master_keys::keep(connection, *version),
         Effect::CreateGrant(grant) => grants::create(connection, now, grant),
+        Effect::RenewGrant { app, grant, expires_at, policy } => grants::renew(connection, now, (*app, *grant), *expires_at, policy),
         Effect::RevokeGrant { app, grant } => grants::revoke(connection, now, *app, *grant),
         Effect::RevokeDelegation { app, parent, agent } => grants::revoke_delegation(connection, now, *app, *parent, *agent),
         Effect::CreateAgent(agent) => agents::create(connection, agent),

@@ -11,7 +11,7 @@ use super::rows::{self, blob, owned};
 use super::{credentials, sealed};
 use crate::clock::Timestamp;
 use crate::model::{
-    AgentId, AppId, CredentialId, Grant, GrantFilter, GrantId, GrantStatus, ListedGrant, Membership, Opens, Principal, ScopeMismatch,
+    AgentId, AppId, CredentialId, Grant, GrantFilter, GrantId, GrantPolicy, GrantStatus, ListedGrant, Membership, Opens, Principal, ScopeMismatch,
     SecretId, ShownStatus, View,
 };
 use crate::store::{Declined, Entity, GrantAccess, GrantList, Lookup, Page};
@@ -322,7 +322,7 @@ fn judge_label(connection: &Connection, now: Timestamp, grant: &Grant) -> Applie
     let taken = connection
         .prepare_cached(
             "SELECT 1 FROM grants g WHERE g.app = ?1 AND g.secret IS ?2 AND g.credential IS ?3 AND g.principal = ?4 AND g.label = ?5
-                 AND g.parent IS NULL AND g.status = 'active' AND (g.expires_at IS NULL OR g.expires_at > ?6)",
+                 AND g.parent IS NULL AND g.status = 'active' AND (g.expires_at IS NULL OR g.expires_at > ?6) AND g.id != ?7",
         )?
         .exists(params![
             grant.app.0.into_bytes(),
@@ -331,8 +331,39 @@ fn judge_label(connection: &Connection, now: Timestamp, grant: &Grant) -> Applie
             to_json(&grant.principal),
             label,
             now.as_millis(),
+            grant.id.0.into_bytes(),
         ])?;
     if taken { Err(Declined::LabelTaken.into()) } else { Ok(()) }
+}
+
+/// See [`Effect::RenewGrant`](crate::store::Effect::RenewGrant).
+pub(super) fn renew(
+    connection: &Connection,
+    now: Timestamp,
+    (app, renewed): (AppId, GrantId),
+    expires_at: Option<Timestamp>,
+    policy: &GrantPolicy,
+) -> Applied {
+    let before = grant(connection, app, renewed)?.found().filter(|grant| !grant.is_delegated());
+    let before = before.ok_or(Stop::Declined(Declined::NotFound(Entity::Grant)))?;
+    if before.status == GrantStatus::Revoked {
+        return Err(Declined::GrantRevoked.into());
+    }
+    if !policy.is_within(&before.policy) || !before.policy.is_within(policy) {
+        return Err(Declined::Changed(Entity::Grant).into());
+    }
+    judge_label(connection, now, &before)?;
+    let (id, end) = (renewed.0.into_bytes(), expires_at.map(Timestamp::as_millis));
+    connection
+        .prepare_cached("UPDATE grants SET expires_at = ?2, policy = ?3, scope_mismatch = NULL WHERE id = ?1")?
+        .execute(params![id, end, to_json(policy)])?;
+    connection
+        .prepare_cached(
+            "WITH RECURSIVE below (id) AS (SELECT id FROM grants WHERE parent = ?1 UNION ALL SELECT g.id FROM grants g JOIN below ON g.parent = below.id)
+             UPDATE grants SET expires_at = ?2 WHERE id IN (SELECT id FROM below) AND ?2 IS NOT NULL AND (expires_at IS NULL OR expires_at > ?2)",
+        )?
+        .execute(params![id, end])?;
+    Ok(())
 }
 
 /// See [`Effect::RevokeGrant`](crate::store::Effect::RevokeGrant).
