@@ -5,6 +5,7 @@
 
 mod agent;
 mod app;
+mod app_settings;
 mod credential;
 mod grant;
 mod id;
@@ -16,6 +17,7 @@ mod ticket;
 
 pub use agent::{Agent, AgentStatus};
 pub use app::{Actor, App, AppSettings, CallerType, Operator, OperatorRole};
+pub use app_settings::{origin, return_url};
 pub use credential::{Account, Credential, CredentialKind, CredentialState, Lease};
 pub use grant::{
     Grant, GrantFilter, GrantPolicy, GrantStatus, ListedGrant, Membership, Opens, Restrictions, ScopeMismatch, ShownStatus, View,

@@ -1,10 +1,11 @@
 //! `alter app`
 
-use clap::Subcommand;
-use serde_json::json;
+use clap::{Args, Subcommand};
+use http::Method;
+use serde_json::{Value, json};
 
 use super::context::{Context, encode};
-use crate::failure::Outcome;
+use crate::failure::{Exit, Failure, Outcome};
 use crate::output::{Column, member};
 
 /// Verbs of `alter app`.
@@ -26,6 +27,37 @@ pub enum AppCommand {
         /// Name or id
         app: String,
     },
+    /// Set where people come back to, and what agents may retrieve
+    #[command(after_help = "Examples:
+  alter app set demo --return-url https://shop.example/connected --allowed-origin https://shop.example
+  alter app set demo --remove-return-url https://shop.example/connected
+  alter app set demo --retrieve-delegated true
+
+After a page of the vault a browser is sent to a registered return URL, or to one below it, and to nothing else. A page that opened
+the vault's in a window is told the result if its origin is registered.")]
+    Set(Box<SetArgs>),
+}
+
+/// Arguments of `alter app set`.
+#[derive(Debug, Args)]
+pub struct SetArgs {
+    /// Name or id
+    app: String,
+    /// Let browsers be sent to this URL and to those below it; give it several times
+    #[arg(long = "return-url", value_name = "URL")]
+    return_urls: Vec<String>,
+    /// Send them there no more; give it several times
+    #[arg(long = "remove-return-url", value_name = "URL")]
+    removed_urls: Vec<String>,
+    /// Let pages of this origin be told a result; give it several times
+    #[arg(long = "allowed-origin", value_name = "ORIGIN")]
+    origins: Vec<String>,
+    /// Tell them nothing any more; give it several times
+    #[arg(long = "remove-allowed-origin", value_name = "ORIGIN")]
+    removed_origins: Vec<String>,
+    /// Let the first holder of a delegated grant that nothing narrows retrieve it, and not only use it through the vault
+    #[arg(long, value_name = "BOOL")]
+    retrieve_delegated: Option<bool>,
 }
 
 const COLUMNS: &[Column] = &[
@@ -47,7 +79,49 @@ pub async fn run(command: AppCommand, context: &Context) -> Outcome {
             let apps = admin.list("/admin/v1/apps").await?;
             context.output.list(&apps, COLUMNS, "No applications yet. Make one: alter app create NAME");
         }
-        AppCommand::Show { app } => context.output.record(&admin.get(&format!("/admin/v1/apps/{}", encode(&app))).await?),
+        AppCommand::Show { app } => context.output.record(&admin.get(&path(&app)).await?),
+        AppCommand::Set(set) => {
+            let change = set.change(&admin.get(&path(&set.app)).await?)?;
+            context.output.record(&admin.send(Method::PATCH, &path(&set.app), Some(&change)).await?);
+        }
     }
     Ok(())
+}
+
+fn path(app: &str) -> String {
+    format!("/admin/v1/apps/{}", encode(app))
+}
+
+impl SetArgs {
+    /// What to send, given the app as it is: only what the flags name, so that nothing else is overwritten.
+    fn change(&self, app: &Value) -> Result<Value, Failure> {
+        let mut change = json!({});
+        for (name, added, removed) in
+            [("return_urls", &self.return_urls, &self.removed_urls), ("allowed_origins", &self.origins, &self.removed_origins)]
+        {
+            if added.is_empty() && removed.is_empty() {
+                continue;
+            }
+            let mut entries: Vec<String> = serde_json::from_value(app[name].clone()).unwrap_or_default();
+            for entry in removed {
+                let place = entries.iter().position(|known| known == entry).ok_or_else(|| self.not_there(entry))?;
+                entries.remove(place);
+            }
+            entries.extend(added.iter().cloned());
+            change[name] = json!(entries);
+        }
+        if let Some(allowed) = self.retrieve_delegated {
+            change["retrieve_delegated"] = json!(allowed);
+        }
+        if change.as_object().is_some_and(|members| !members.is_empty()) {
+            return Ok(change);
+        }
+        Err(Failure::new(Exit::Usage, "nothing_to_change", "nothing to change was given")
+            .help("give --return-url, --allowed-origin, --remove-return-url, --remove-allowed-origin or --retrieve-delegated"))
+    }
+
+    fn not_there(&self, entry: &str) -> Failure {
+        Failure::new(Exit::NotFound, "entry_not_found", format!("{entry:?} is not registered for {}", self.app))
+            .help(format!("`alter app show {}` shows what is, letter by letter", self.app))
+    }
 }

@@ -1,5 +1,7 @@
 //! The admin plane: who may use it, what it refuses, and what stands in the audit.
 
+mod app_settings;
+
 use http::Method;
 use serde_json::{Value, json};
 
@@ -44,6 +46,7 @@ async fn an_auditor_reads_and_verifies_and_changes_nothing() {
     let changes = [
         (Method::POST, "/apps", json!({"name": "x"})),
         (Method::POST, "/apps/demo/keys", json!({})),
+        (Method::PATCH, "/apps/demo", json!({"retrieve_delegated": true})),
         (Method::DELETE, "/apps/demo/secrets/mail", Value::Null),
         (Method::POST, "/operators", json!({"name": "x"})),
     ];

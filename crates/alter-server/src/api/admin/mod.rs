@@ -54,7 +54,7 @@ pub fn router(vault: Arc<Vault>) -> Router<Arc<Vault>> {
         .route("/master-key", get(master_key::show))
         .route("/master-key/rotation", post(master_key::rotate))
         .route("/apps", get(apps::list).post(apps::create))
-        .route("/apps/{app}", get(apps::show))
+        .route("/apps/{app}", get(apps::show).patch(apps::update))
         .route("/apps/{app}/idp", get(idp::show).put(idp::set).delete(idp::remove))
         .route("/apps/{app}/idp/test", post(idp::test))
         .nest("/apps/{app}/keys", keys)

@@ -18,7 +18,15 @@ pub fn page(items: Vec<Value>, limit: u32, id: &str) -> Value {
 
 /// An application.
 pub fn app(app: &App) -> Value {
-    json!({ "id": app.id, "name": app.name, "created_at": app.created_at })
+    let settings = &app.settings;
+    json!({
+        "id": app.id,
+        "name": app.name,
+        "return_urls": settings.return_urls,
+        "allowed_origins": settings.allowed_origins,
+        "retrieve_delegated": settings.retrieve_delegated,
+        "created_at": app.created_at,
+    })
 }
 
 /// An operator, without its key.
