@@ -53,6 +53,12 @@ impl<'de> Deserialize<'de> for Values {
     }
 }
 
+impl FromIterator<(String, Secret)> for Values {
+    fn from_iter<I: IntoIterator<Item = (String, Secret)>>(values: I) -> Self {
+        Self(values.into_iter().collect())
+    }
+}
+
 impl<const N: usize> From<[(&str, &str); N]> for Values {
     fn from(pairs: [(&str, &str); N]) -> Self {
         Self(pairs.into_iter().map(|(name, text)| (name.to_owned(), Secret::new(text))).collect())

@@ -1,5 +1,7 @@
 //! The members of a JSON body, taken one by one. Each has to be known: what is ignored could have been meant to narrow the call.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Map, Value};
 
 use super::refusal::Refusal;
@@ -22,6 +24,11 @@ impl Members {
     pub fn of(body: &[u8]) -> Result<Self, Refusal> {
         let members = serde_json::from_slice(body).map_err(|_| invalid("The body is not a JSON object."))?;
         Ok(Self { members, place: String::new() })
+    }
+
+    /// Whether a member is there and not null.
+    pub fn has(&self, name: &str) -> bool {
+        self.members.get(name).is_some_and(|value| !value.is_null())
     }
 
     /// Takes a member that must be an object, if it is there and not null.
@@ -85,6 +92,14 @@ impl Members {
         items.into_iter().map(text).collect::<Result<_, _>>().map(Some)
     }
 
+    /// Takes an object whose members are lists of texts, none of them empty, if it is there and not null.
+    pub fn lists(&mut self, name: &str) -> Result<Option<BTreeMap<String, Vec<String>>>, Refusal> {
+        let Some(mut given) = self.object(name)? else { return Ok(None) };
+        let names: Vec<String> = given.members.keys().cloned().collect();
+        let list = |name: String| given.texts(&name).map(|list| (name, list.unwrap_or_default()));
+        names.into_iter().map(list).collect::<Result<_, _>>().map(Some)
+    }
+
     /// Takes the user's token.
     pub fn user_token(&mut self) -> Result<Option<String>, Refusal> {
         let token = self.text("user_token")?;
@@ -136,6 +151,8 @@ mod tests {
         assert_eq!(inner.text("f").unwrap(), None);
         inner.nothing_else().unwrap();
         assert_eq!((members.texts("g").unwrap(), members.object("h").unwrap().is_none()), (None, true));
+        let lists = of(r#"{"l":{"x":["1","2"],"y":null}}"#).lists("l").unwrap().expect("an object");
+        assert_eq!(lists, BTreeMap::from([("x".to_owned(), vec!["1".to_owned(), "2".to_owned()]), ("y".to_owned(), Vec::new())]));
         members.nothing_else().unwrap();
     }
 

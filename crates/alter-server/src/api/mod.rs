@@ -5,6 +5,7 @@
 mod acting;
 mod admin;
 mod body;
+mod connect;
 mod grants;
 mod health;
 mod host;
@@ -20,6 +21,7 @@ mod reports;
 mod request_id;
 mod signed;
 mod token;
+mod web;
 
 use std::sync::Arc;
 
@@ -108,6 +110,7 @@ pub fn router(vault: Arc<Vault>) -> Router {
         .route("/sdk/token", post(retrieve_token))
         .route("/sdk/oauth/audit/api-call", post(report_call))
         .merge(grants::router())
+        .merge(connect::router())
         .route("/sdk/grants/{grant_id}/report-scope-mismatch", post(report_scope_mismatch))
         .route("/sdk/auth/session", post(start_sign_in))
         .route("/sdk/auth/poll", post(poll_sign_in))
@@ -116,6 +119,7 @@ pub fn router(vault: Arc<Vault>) -> Router {
         .route("/sdk/identity/assert", post(assert_identity));
     let people = Router::new()
         .route("/.well-known/jwks.json", get(people::key_set))
+        .route(web::assets::ROUTE, get(web::assets::serve))
         .route("/sign-in/callback", get(people::sign_in::arrive))
         .route("/sign-in/{token}", get(people::sign_in::ask).post(people::sign_in::begin));
     let health = Router::new().route("/healthz", get(health::process)).route("/readyz", get(health::ready));

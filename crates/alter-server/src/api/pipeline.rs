@@ -13,6 +13,7 @@
 
 use std::time::{Duration, Instant};
 
+use alter_core::client::CANCEL_MARKER;
 use alter_core::key::is_valid_key;
 use alter_core::signing::headers;
 use axum::response::{IntoResponse, Response};
@@ -39,6 +40,7 @@ pub const COMMIT_DEADLINE: Duration = Duration::from_secs(5);
 const MOST_JUDGEMENTS: usize = 3;
 
 const KEY_DEPRECATED: HeaderName = HeaderName::from_static("x-alter-key-deprecated");
+const SESSION_CANCEL: HeaderName = HeaderName::from_static(CANCEL_MARKER);
 const ACTOR_ID: HeaderName = HeaderName::from_static(headers::ACTOR_ID);
 
 /// A request whose sender is proven, with what it may do.
@@ -69,6 +71,8 @@ pub enum Answer {
     Json(Value),
     /// 201 with JSON.
     Created(Value),
+    /// 200 with JSON about a session that the client may give up (`/sdk/oauth/connect/session/cancel`).
+    Session(Value),
     /// 204.
     Empty,
 }
@@ -96,6 +100,11 @@ pub async fn run<C: Call>(vault: &Vault, call: C, parts: &Parts, body: &Bytes) -
     let mut response = match outcome {
         Ok(Answer::Json(value)) => json(StatusCode::OK, &value),
         Ok(Answer::Created(value)) => json(StatusCode::CREATED, &value),
+        Ok(Answer::Session(value)) => {
+            let mut response = json(StatusCode::OK, &value);
+            response.headers_mut().insert(SESSION_CANCEL, HeaderValue::from_static("true"));
+            response
+        }
         Ok(Answer::Empty) => StatusCode::NO_CONTENT.into_response(),
         Err(refusal) => refusal.into_response(),
     };

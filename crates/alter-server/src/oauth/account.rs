@@ -146,7 +146,7 @@ pub(super) fn read_id_token(token: &str, provider: &Provider, expected: &Expecte
 }
 
 /// Whether an issuer is the one of the entry, in which a part in braces stands for any one path segment.
-fn is_issuer(pattern: &str, issuer: &str) -> bool {
+pub fn is_issuer(pattern: &str, issuer: &str) -> bool {
     let (mut expected, mut found) = (pattern.split('/'), issuer.split('/'));
     loop {
         match (expected.next(), found.next()) {

@@ -56,6 +56,21 @@ pub struct Failure {
 }
 
 impl Failure {
+    /// The provider did not act, and may later.
+    pub fn transient(detail: impl Into<String>) -> Self {
+        Self::new(FailureKind::Transient, detail)
+    }
+
+    /// An operator has to act.
+    pub fn misconfigured(detail: impl Into<String>) -> Self {
+        Self::new(FailureKind::Misconfigured, detail)
+    }
+
+    /// The answer says neither yes nor no.
+    pub fn unclear(detail: impl Into<String>) -> Self {
+        Self::new(FailureKind::Unclear, detail)
+    }
+
     pub(super) fn new(kind: FailureKind, detail: impl Into<String>) -> Self {
         Self { kind, detail: detail.into(), retry_after: None }
     }

@@ -5,7 +5,8 @@ use crate::clock::Timestamp;
 use crate::crypto::{KeyCheck, RootKey, SealedSecret, Wrapped};
 use crate::model::{
     Account, Actor, Agent, AgentId, AgentStatus, ApiKey, App, AppId, AppSettings, Credential, CredentialId, DataKeyId, Grant, GrantId,
-    GrantPolicy, KeyId, KeyStatus, ManagedSecret, Operator, OperatorId, Registration, RegistrationId, ScopeMismatch, SecretId, Ticket, TicketId,
+    GrantPolicy, KeyId, KeyStatus, ManagedSecret, Operator, OperatorId, Registration, RegistrationId, ScopeMismatch, SecretId, Ticket,
+    TicketId,
 };
 
 /// A nonce that a signed request spends. Unique per key, kept [`Nonce::LIFETIME`].

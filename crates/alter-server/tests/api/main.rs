@@ -3,6 +3,7 @@
 mod admin;
 mod admission;
 mod audit_trail;
+mod connect;
 mod grants;
 mod harness;
 mod injections;

@@ -37,6 +37,14 @@ fn naming(route: &str, ids: &Ids) -> Option<(Method, String, Value)> {
         // They take no identifier of a thing: what they are about is the caller, or stands in a token that is bound to its application (which
         // the tests of `people` try with another's).
         "/sdk/grants/list" | "/sdk/auth/session" | "/sdk/auth/poll" | "/sdk/auth/verify-token" => None,
+        // A session's token belongs to its application: the tests of `connect` try it with another's key.
+        "/sdk/oauth/connect/session/poll" | "/sdk/oauth/connect/session/cancel" => None,
+        "/sdk/oauth/connect/session" => {
+            post("/sdk/oauth/connect/session".into(), json!({"allowed_providers": ["mail"], "repair_grant_id": grant}))
+        }
+        "/sdk/managed-secrets/connect/session" => {
+            post("/sdk/managed-secrets/connect/session".into(), json!({"provider": "mail", "user_token": "x", "delegated_agent_id": agent}))
+        }
         "/sdk/identity/resolve" => post("/sdk/identity/resolve".into(), json!({"app_user_id": agent})),
         "/sdk/identity/assert" => {
             post("/sdk/identity/assert".into(), json!({"app_user_id": agent, "audience": "https://memory.example.com"}))
@@ -76,8 +84,8 @@ fn collect(folder: &Path, routes: &mut BTreeSet<String>) {
     }
 }
 
-const SCOPES: [&str; 7] =
-    ["agents:admin", "audit:emit", "grants:read", "grants:write", "idp_users:read", "secrets:write", "tokens:retrieve"];
+const SCOPES: [&str; 8] =
+    ["agents:admin", "audit:emit", "connect:initiate", "grants:read", "grants:write", "idp_users:read", "secrets:write", "tokens:retrieve"];
 
 /// An application with a secret, a grant, an agent, and keys of both.
 struct Tenant {

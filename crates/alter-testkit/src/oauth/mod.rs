@@ -103,6 +103,11 @@ impl OAuthServer {
         lock(&self.ledger).end_family_of(&login.refresh_token);
     }
 
+    /// Takes every login away.
+    pub fn revoke_all(&self) {
+        lock(&self.ledger).end_all();
+    }
+
     /// How many token requests with a refresh token have arrived.
     #[must_use]
     pub fn exchanges(&self) -> usize {

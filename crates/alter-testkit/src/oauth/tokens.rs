@@ -125,6 +125,10 @@ impl Ledger {
         }
     }
 
+    pub(super) fn end_all(&mut self) {
+        self.ended = (1..=self.counter).collect();
+    }
+
     pub(super) fn end_family_of(&mut self, token: &str) {
         let family = self.refresh_tokens.get(token).map(|given| given.family).or_else(|| self.access_tokens.get(token).copied());
         self.ended.extend(family);

@@ -5,8 +5,8 @@ use std::time::Duration;
 use http::StatusCode;
 use serde_json::json;
 
-use super::held;
 use super::shape::effective_scopes;
+use super::{constraint, held};
 use crate::api::Vault;
 use crate::api::members::Members;
 use crate::api::pipeline::{Admitted, Answer, Call, Verdict, note};
@@ -14,9 +14,6 @@ use crate::api::refusal::Refusal;
 use crate::audit::{AuditEntry, Outcome};
 use crate::model::{Agent, AgentId, AgentStatus, AppId, Grant, GrantId, ListedGrant, Principal, ShownStatus};
 use crate::store::{Effect, Lookup};
-
-const MOST_SCOPES: usize = 100;
-const LONGEST_SCOPE: usize = 512;
 
 /// The endpoint.
 pub struct Delegate {
@@ -91,7 +88,7 @@ impl Wanted {
         let mut members = Members::of(body)?;
         let to = members.required_text("to_agent_id")?;
         let delegable = members.boolean("delegable")?.unwrap_or_default();
-        let scopes = members.texts("scope_constraint")?.map(trimmed).transpose()?;
+        let scopes = members.texts("scope_constraint")?.map(constraint::trimmed).transpose()?;
         let ttl = match members.whole_number("ttl_seconds")? {
             Some(0) => return Err(members.invalid("ttl_seconds", "must be more than 0")),
             ttl => ttl.map(Duration::from_secs),
@@ -104,40 +101,17 @@ impl Wanted {
     fn narrowed(&self, held: &ListedGrant) -> Result<Option<Vec<String>>, Refusal> {
         let Some(wanted) = &self.scopes else { return Ok(held.grant.scope_constraint.clone()) };
         if held.secret.is_some() {
-            return Err(invalid_constraint("A managed secret has no scopes, so a delegation of it cannot be narrowed to some."));
+            return Err(constraint::invalid("A managed secret has no scopes, so a delegation of it cannot be narrowed to some."));
         }
         let usable = effective_scopes(&held.grant, held.credential.as_ref());
         match wanted.iter().position(|scope| !usable.contains(scope)) {
             None => Ok(Some(wanted.clone())),
             Some(beyond) => {
                 let message = format!("scope_constraint[{beyond}] is not among the scopes of the grant that is passed on.");
-                Err(invalid_constraint(&message))
+                Err(constraint::invalid(&message))
             }
         }
     }
-}
-
-/// Scopes without the blanks around them, each of the characters that a scope may have.
-fn trimmed(scopes: Vec<String>) -> Result<Vec<String>, Refusal> {
-    if scopes.is_empty() || scopes.len() > MOST_SCOPES {
-        return Err(invalid_constraint(&format!("scope_constraint must hold 1 to {MOST_SCOPES} scopes.")));
-    }
-    let mut kept: Vec<String> = Vec::with_capacity(scopes.len());
-    for (index, scope) in scopes.iter().enumerate() {
-        let scope = scope.trim();
-        let plain = scope.bytes().all(|b| b == 0x21 || (0x23..=0x5b).contains(&b) || (0x5d..=0x7e).contains(&b));
-        if scope.is_empty() || scope == "*" || scope.len() > LONGEST_SCOPE || !plain {
-            return Err(invalid_constraint(&format!("scope_constraint[{index}] is not a scope.")));
-        }
-        if !kept.iter().any(|known| known == scope) {
-            kept.push(scope.to_owned());
-        }
-    }
-    Ok(kept)
-}
-
-fn invalid_constraint(message: &str) -> Refusal {
-    Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_scope_constraint", message)
 }
 
 fn judge_holder(held: &Grant) -> Result<(), Refusal> {

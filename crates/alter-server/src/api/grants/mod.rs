@@ -3,12 +3,13 @@
 //! What may be seen and done depends on who acts ([`Acting`](super::acting::Acting)): the app sees everything in it, an agent what it holds.
 
 mod assign;
+pub mod constraint;
 mod delegate;
 mod list;
 mod mint;
-mod policy;
+pub mod policy;
 mod revoke;
-mod shape;
+pub mod shape;
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -80,7 +81,10 @@ async fn own_grant(vault: &Vault, app: AppId, id: &str) -> Result<Grant, Refusal
 }
 
 /// As [`own_grant`], with what it opens.
-async fn own_access(vault: &Vault, app: AppId, id: &str) -> Result<GrantAccess, Refusal> {
+///
+/// # Errors
+/// As [`own_grant`].
+pub async fn own_access(vault: &Vault, app: AppId, id: &str) -> Result<GrantAccess, Refusal> {
     let id = GrantId::parse(id).ok_or_else(|| Refusal::grant_not_found("grant_id is not a lower-case UUID"))?;
     found(vault.store.grant_access(app, id).await?)
 }
@@ -111,7 +115,10 @@ pub async fn held(
 }
 
 /// Whom a body's `user_token` is about; `None` if there is none.
-async fn person(vault: &Vault, app: AppId, members: &mut Members) -> Result<Option<Membership>, Refusal> {
+///
+/// # Errors
+/// As [`membership`](super::people::membership).
+pub async fn person(vault: &Vault, app: AppId, members: &mut Members) -> Result<Option<Membership>, Refusal> {
     match members.user_token()? {
         None => Ok(None),
         Some(token) => super::people::membership(vault, app, &token).await.map(Some),

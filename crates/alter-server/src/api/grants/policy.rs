@@ -75,7 +75,11 @@ fn positive(given: &mut Members, name: &str) -> Result<Option<u64>, Refusal> {
     }
 }
 
-fn restrictions(given: &mut Members) -> Result<Option<Restrictions>, Refusal> {
+/// Takes `restrictions`.
+///
+/// # Errors
+/// 400 `invalid_request` for a member that it does not know.
+pub fn restrictions(given: &mut Members) -> Result<Option<Restrictions>, Refusal> {
     let Some(mut members) = given.object("restrictions")? else { return Ok(None) };
     let methods = members.texts("allowed_methods")?;
     let allowed_methods = methods.map(|methods| methods.into_iter().map(|method| method.to_ascii_uppercase()).collect());

@@ -2,15 +2,14 @@
 
 use std::time::Duration;
 
-use http::header::{HOST, ORIGIN};
+use http::HeaderValue;
 use http::request::Parts;
-use http::{HeaderValue, Uri};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::{cookie, sign_in};
 use crate::api::Vault;
 use crate::api::refusal::Refusal;
+use crate::api::web::{cookie, record, unguessable};
 use crate::audit::{AuditEntry, ChainId, Outcome};
 use crate::clock::Timestamp;
 use crate::identity::sign_in::SignedIn;
@@ -48,7 +47,7 @@ impl Visitor {
 /// # Errors
 /// The store's.
 pub(super) async fn sign_in(vault: &Vault, app: AppId, signed_in: &SignedIn, request_id: &str) -> Result<HeaderValue, Refusal> {
-    let (token, now) = (sign_in::unguessable()?, vault.clock.now());
+    let (token, now) = (unguessable()?, vault.clock.now());
     let person = &signed_in.person;
     let visitor = Visitor {
         person: Person { issuer: person.issuer.clone(), subject: person.subject.clone() },
@@ -59,7 +58,7 @@ pub(super) async fn sign_in(vault: &Vault, app: AppId, signed_in: &SignedIn, req
     };
     let ticket = Ticket::open(app, TicketKind::Browser, vault.keys.digest(&token), json!(visitor).to_string(), now, LIFE);
     let row = AuditEntry::new(ChainId::App(app), "browser.sign_in", Outcome::Done).subject("user", &person.subject).request_id(request_id);
-    sign_in::commit(vault, row, vec![Effect::CreateTicket { ticket: Box::new(ticket), sealed: None }]).await?;
+    record::commit(vault, row, vec![Effect::CreateTicket { ticket: Box::new(ticket), sealed: None }]).await?;
     Ok(cookie::set(vault, COOKIE, &token, LIFE))
 }
 
@@ -88,42 +87,7 @@ pub async fn sign_out(vault: &Vault, parts: &Parts, request_id: &str) -> Result<
     if let Some(stored) = vault.store.ticket_by_digest(TicketKind::Browser, vault.keys.digest(&token)).await? {
         let ticket = stored.ticket;
         let row = AuditEntry::new(ChainId::App(ticket.app), "browser.sign_out", Outcome::Done).request_id(request_id);
-        sign_in::commit(vault, row, vec![Effect::DeleteTicket { app: ticket.app, ticket: ticket.id }]).await?;
+        record::commit(vault, row, vec![Effect::DeleteTicket { app: ticket.app, ticket: ticket.id }]).await?;
     }
     Ok(clear)
-}
-
-/// Refuses a form that another site's page sends. Browsers say where a `POST` comes from.
-///
-/// # Errors
-/// 403 `foreign_origin`.
-pub fn own_page(parts: &Parts) -> Result<(), Refusal> {
-    let header = |name| parts.headers.get(name).and_then(|value| value.to_str().ok());
-    let origin = header(ORIGIN).and_then(|origin| origin.parse::<Uri>().ok()).and_then(|uri| uri.into_parts().authority);
-    let host = header(HOST).map(str::to_owned).or_else(|| parts.uri.authority().map(ToString::to_string));
-    match (origin, host) {
-        (Some(origin), Some(host)) if origin.as_str().eq_ignore_ascii_case(&host) => Ok(()),
-        _ => Err(Refusal::forbidden("foreign_origin", "This form was not sent from a page of this vault. Open the link again.")),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use http::Request;
-
-    #[test]
-    fn only_its_own_pages_may_send_forms() {
-        let judge = |origin: Option<&str>| {
-            let mut request = Request::post("/sign-in/x").header(HOST, "vault.example.com");
-            if let Some(origin) = origin {
-                request = request.header(ORIGIN, origin);
-            }
-            own_page(&request.body(()).expect("a request").into_parts().0).is_ok()
-        };
-        assert!(judge(Some("https://vault.example.com")) && judge(Some("https://VAULT.example.com")));
-        for foreign in [None, Some("null"), Some("https://evil.example"), Some("https://vault.example.com.evil.example"), Some("")] {
-            assert!(!judge(foreign), "{foreign:?}");
-        }
-    }
 }

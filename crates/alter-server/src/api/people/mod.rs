@@ -2,10 +2,8 @@
 
 mod assertions;
 pub mod browser;
-mod cookie;
 pub mod idp;
 mod membership;
-mod page;
 mod poll;
 pub mod sign_in;
 mod verify;

@@ -10,6 +10,7 @@ use crate::api::Vault;
 use crate::api::members::Members;
 use crate::api::pipeline::{Admitted, Answer, Call, Verdict, note};
 use crate::api::refusal::Refusal;
+use crate::api::web::unguessable;
 use crate::audit::{AuditEntry, Outcome};
 use crate::model::{AppId, Ticket, TicketKind, TicketState};
 use crate::store::{Effect, StoredTicket};
@@ -33,7 +34,7 @@ impl Call for StartSignIn {
         Members::of(request.body)?.nothing_else()?;
         // Judged now, so that the application learns it and not the person.
         Idp::required(vault, request.key.app).await?.relying_party(vault)?;
-        let token = sign_in::unguessable()?;
+        let token = unguessable()?;
         let now = vault.clock.now();
         let ticket = Ticket::open(request.key.app, TicketKind::SignIn, vault.keys.digest(&token), "{}".to_owned(), now, LIFE);
         note(row, |row| row.subject("sign_in", ticket.id));

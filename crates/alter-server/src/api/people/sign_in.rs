@@ -6,51 +6,37 @@
 //! GET  /sign-in/callback      the trip ends: the same browser, the same state, an ID token that answers it
 //! ```
 //!
-//! A trip is bound to one browser by a cookie and is used once, before the code is exchanged: whoever gets hold of the redirect's URL can do nothing with it.
-//! Other pages of the vault send people on trips, too ([`depart`]); those end with the browser signed in ([`super::browser`]) and back on the page.
+//! Other pages of the vault send people to the identity provider, too ([`depart`]); those trips end with the browser signed in ([`super::browser`]) and back on
+//! the page.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use alter_core::secret::Secret;
+use askama::Template;
 use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
 use axum::response::Response;
 use http::request::Parts;
-use serde::{Deserialize, Serialize};
+use http::{StatusCode, Uri};
+use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::browser;
 use super::idp::Idp;
-use super::{browser, cookie, page};
 use crate::api::Vault;
-use crate::api::pipeline::COMMIT_DEADLINE;
 use crate::api::refusal::Refusal;
 use crate::api::request_id::RequestId;
+use crate::api::web::form::own_page;
+use crate::api::web::page::{self, Forms, Message, START_AGAIN};
+use crate::api::web::trip::{self, Kept, LONGEST_PARAMETER, Purpose, Trip};
+use crate::api::web::{record, unguessable};
 use crate::audit::{AuditEntry, ChainId, Outcome};
 use crate::identity::sign_in::{Return, SignInError, SignedIn};
 use crate::model::{AppId, Ticket, TicketId, TicketKind, TicketState};
-use crate::store::{Commit, CommitError, Declined, Effect, StoredTicket};
+use crate::store::{Effect, StoredTicket};
 
-/// How long a person may stay at the identity provider.
-const TRIP: Duration = Duration::from_secs(600);
-/// The cookie that binds a trip to a browser.
-const TRIP_COOKIE: &str = "alter_trip";
-const VERIFIER: &str = "verifier";
 const USER_TOKEN: &str = "user_token";
-const LONGEST_PARAMETER: usize = 4096;
-
-/// What a trip remembers, besides its sealed PKCE verifier.
-#[derive(Debug, Serialize, Deserialize)]
-struct Trip {
-    /// What the ID token has to answer.
-    nonce: String,
-    /// Keyed digest of the cookie, base64url.
-    browser: String,
-    /// The page of the vault's own to go back to; `None` for a sign-in that an application waits for.
-    #[serde(default)]
-    back_to: Option<String>,
-}
 
 /// What the identity provider sends back.
 #[derive(Debug, Default, Deserialize)]
@@ -62,22 +48,11 @@ pub struct Callback {
     iss: Option<String>,
 }
 
-/// 256 random bits as text.
-///
-/// # Errors
-/// 500 if the system gives none.
-pub fn unguessable() -> Result<String, Refusal> {
-    crate::oauth::code_flow::unguessable().map_err(|error| {
-        tracing::error!(%error, "no random numbers");
-        Refusal::internal().because("no random numbers from the operating system")
-    })
-}
-
 /// `GET /sign-in/{token}`
 pub async fn ask(State(vault): State<Arc<Vault>>, token: Result<Path<String>, PathRejection>, parts: Parts) -> Response {
     let token = named(token);
     match open_sign_in(&vault, &token).await {
-        Ok(Some(stored)) => match asking(&vault, &stored.ticket, &token).await {
+        Ok(Some(stored)) => match asking(&vault, &stored.ticket, &token, RequestId::of(&parts)).await {
             Ok(shown) => shown,
             Err(refusal) => page::refused(&refusal, RequestId::of(&parts)),
         },
@@ -91,18 +66,39 @@ fn named(token: Result<Path<String>, PathRejection>) -> String {
     token.map(|Path(token)| token).unwrap_or_default()
 }
 
-async fn asking(vault: &Vault, ticket: &Ticket, token: &str) -> Result<Response, Refusal> {
+async fn asking(vault: &Vault, ticket: &Ticket, token: &str, request_id: &str) -> Result<Response, Refusal> {
     let idp = Idp::required(vault, ticket.app).await?;
     let app = vault.store.app(ticket.app).await?.ok_or_else(Refusal::internal)?;
+    let place = authorization_endpoint(vault, &idp).await?;
+    let host = place.as_ref().and_then(Uri::host).unwrap_or("its identity provider");
+    let places: Vec<Uri> = place.iter().cloned().collect();
+    Ok(page::show(StatusCode::OK, &Asking { app: &app.name, host, token, request_id }, Forms::Elsewhere(&places), false))
+}
+
+/// Who asks, and a button.
+#[derive(Template)]
+#[template(path = "sign_in.html")]
+struct Asking<'a> {
+    app: &'a str,
+    host: &'a str,
+    token: &'a str,
+    request_id: &'a str,
+}
+
+/// Where the identity provider signs people in.
+///
+/// # Errors
+/// 503 if it cannot be asked.
+pub async fn authorization_endpoint(vault: &Vault, idp: &Idp) -> Result<Option<Uri>, Refusal> {
     let metadata = vault.issuers.metadata(&idp.settings.issuer).await.map_err(|trouble| super::idp::unavailable(&trouble))?;
-    Ok(page::ask(&app.name, token, metadata.authorization_endpoint.as_ref()))
+    Ok(metadata.authorization_endpoint.clone())
 }
 
 /// `POST /sign-in/{token}`
 pub async fn begin(State(vault): State<Arc<Vault>>, token: Result<Path<String>, PathRejection>, parts: Parts) -> Response {
     let token = named(token);
     let id = RequestId::of(&parts);
-    if let Err(refusal) = browser::own_page(&parts) {
+    if let Err(refusal) = own_page(&parts) {
         return page::refused(&refusal, id);
     }
     let begun = async {
@@ -126,18 +122,21 @@ pub async fn depart(
     request_id: &str,
 ) -> Result<Response, Refusal> {
     let app = idp.registration.app;
-    let (state, cookie) = (unguessable()?, unguessable()?);
+    let state = unguessable()?;
     let party = idp.relying_party(vault)?;
     let departure = party.depart(&vault.issuers, &state).await.map_err(|error| failed(&error))?;
-    let now = vault.clock.now();
-    let trip = Trip { nonce: departure.nonce, browser: cookie::digest(vault, &cookie), back_to };
-    let ticket =
-        Ticket { parent: session, ..Ticket::open(app, TicketKind::Trip, vault.keys.digest(&state), json!(trip).to_string(), now, TRIP) };
-    let sealed = Some(seal(vault, &ticket, VERIFIER, departure.verifier)?);
-    let subject = session.unwrap_or(ticket.id);
-    let row = AuditEntry::new(ChainId::App(app), "sign_in.begin", Outcome::Done).subject("sign_in", subject).request_id(request_id);
-    commit(vault, row, vec![Effect::CreateTicket { ticket: Box::new(ticket), sealed }]).await?;
-    Ok(page::redirect(&departure.url, &[cookie::set(vault, TRIP_COOKIE, &cookie, TRIP)]))
+    let start = trip::Start {
+        app,
+        session,
+        state: &state,
+        purpose: Purpose::SignIn,
+        nonce: Some(departure.nonce),
+        kept: Kept { verifier: Some(departure.verifier), back_to: back_to.map(Secret::new) },
+    };
+    let row =
+        |subject| AuditEntry::new(ChainId::App(app), "sign_in.begin", Outcome::Done).subject("sign_in", subject).request_id(request_id);
+    let cookie = trip::begin(vault, start, row).await?;
+    Ok(page::redirect(&departure.url, &[cookie]))
 }
 
 /// `GET /sign-in/callback`
@@ -150,22 +149,23 @@ pub async fn arrive(State(vault): State<Arc<Vault>>, callback: Result<Query<Call
 
 async fn arrived(vault: &Vault, callback: &Callback, parts: &Parts) -> Result<Response, Refusal> {
     let id = RequestId::of(parts);
-    let Some((stored, trip)) = take_trip(vault, callback, parts).await? else { return Ok(page::over(id)) };
-    let (app, session) = (stored.ticket.app, stored.ticket.parent);
+    let row = |app, subject| AuditEntry::new(ChainId::App(app), "sign_in.return", Outcome::Done).subject("sign_in", subject).request_id(id);
+    let taken = trip::take(vault, &callback.state, parts, |purpose| *purpose == Purpose::SignIn, row).await?;
+    let Some(trip) = taken else { return Ok(page::over(id)) };
+    let (app, session) = (trip.ticket.app, trip.ticket.parent);
     let outcome = match &callback.error {
         Some(error) => Err(Ended::refused_there(error)),
-        None => exchange(vault, &stored, &trip, callback).await,
+        None => exchange(vault, &trip, callback).await,
     };
-    let clear = cookie::clear(vault, TRIP_COOKIE);
-    match (trip.back_to, session) {
+    match (&trip.kept.back_to, session) {
         (Some(back_to), _) => match outcome {
             Ok(signed_in) => {
                 let set = browser::sign_in(vault, app, &signed_in, id).await?;
-                Ok(page::redirect(&back_to, &[clear, set]))
+                Ok(page::redirect(back_to.expose(), &[trip::clear(vault), set]))
             }
             Err(ended) => {
-                refuse(vault, app, stored.ticket.id, &ended, id).await?;
-                Ok(page::failed(&ended.message, id))
+                refuse(vault, app, trip.ticket.id, &ended, id).await?;
+                Ok(not_signed_in(&ended.message, Some(back_to.expose()), id))
             }
         },
         (None, Some(session)) => finish(vault, session, outcome, id).await,
@@ -173,37 +173,8 @@ async fn arrived(vault: &Vault, callback: &Callback, parts: &Parts) -> Result<Re
     }
 }
 
-/// Finds the trip, checks that this browser is on it, and uses it up.
-async fn take_trip(vault: &Vault, callback: &Callback, parts: &Parts) -> Result<Option<(StoredTicket, Trip)>, Refusal> {
-    if callback.state.is_empty() || callback.state.len() > LONGEST_PARAMETER {
-        return Ok(None);
-    }
-    let found = vault.store.ticket_by_digest(TicketKind::Trip, vault.keys.digest(&callback.state)).await?;
-    let usable = |stored: &StoredTicket| stored.ticket.state == TicketState::Open && !stored.ticket.has_expired(vault.clock.now());
-    let Some(stored) = found.filter(usable) else { return Ok(None) };
-    let trip: Trip = serde_json::from_str(&stored.ticket.body).map_err(|_| Refusal::internal().because("a stored trip cannot be read"))?;
-    let row = AuditEntry::new(ChainId::App(stored.ticket.app), "sign_in.return", Outcome::Done)
-        .subject("sign_in", stored.ticket.parent.unwrap_or(stored.ticket.id))
-        .request_id(RequestId::of(parts));
-    let same_browser = cookie::get(parts, vault, TRIP_COOKIE).is_some_and(|cookie| cookie::digest(vault, &cookie) == trip.browser);
-    if !same_browser {
-        // The trip stays: its own browser may still come.
-        let row = row.refused("browser_mismatch", Some("the browser that came back is not the one that was sent"));
-        commit(vault, row, Vec::new()).await?;
-        let message = "This sign-in was started in another browser. Start it again in this one.";
-        return Err(Refusal::bad_request("browser_mismatch", message));
-    }
-    let used = Ticket { state: TicketState::Completed, version: stored.ticket.version + 1, ..stored.ticket.clone() };
-    match settle(vault, row, vec![Effect::UpdateTicket { ticket: Box::new(used), sealed: None }]).await {
-        Ok(()) => Ok(Some((stored, trip))),
-        // The same link twice at once.
-        Err(CommitError::Declined(Declined::Changed(_) | Declined::Final(_))) => Ok(None),
-        Err(error) => Err(store_refusal(error)),
-    }
-}
-
-async fn exchange(vault: &Vault, stored: &StoredTicket, trip: &Trip, callback: &Callback) -> Result<SignedIn, Ended> {
-    let idp = Idp::required(vault, stored.ticket.app).await?;
+async fn exchange(vault: &Vault, trip: &Trip, callback: &Callback) -> Result<SignedIn, Ended> {
+    let idp = Idp::required(vault, trip.ticket.app).await?;
     let party = idp.relying_party(vault)?;
     // RFC 9207: an answer of another issuer must not reach this one's token endpoint.
     if callback.iss.as_ref().is_some_and(|issuer| *issuer != party.issuer) {
@@ -212,9 +183,8 @@ async fn exchange(vault: &Vault, stored: &StoredTicket, trip: &Trip, callback: &
     let code = callback.code.as_deref().filter(|code| !code.is_empty() && code.len() <= LONGEST_PARAMETER);
     let code =
         code.ok_or_else(|| Ended::new("code_missing", "the answer has no code", "The identity provider's answer was incomplete."))?;
-    let sealed = stored.sealed.as_ref().ok_or_else(Refusal::internal)?;
-    let verifier = open(vault, &stored.ticket, sealed, VERIFIER)?.ok_or_else(Refusal::internal)?;
-    let back = Return { code: &Secret::new(code), verifier: &verifier, nonce: &trip.nonce };
+    let (Some(verifier), Some(nonce)) = (&trip.kept.verifier, &trip.nonce) else { return Err(Refusal::internal().into()) };
+    let back = Return { code: &Secret::new(code), verifier, nonce };
     Ok(party.arrive(&vault.issuers, &back).await?)
 }
 
@@ -235,19 +205,33 @@ async fn finish(vault: &Vault, session: TicketId, outcome: Result<SignedIn, Ende
                 "email_verified": person.email.as_ref().map(|email| email.verified),
                 "name": person.name,
             });
-            let sealed = seal(vault, &ticket, USER_TOKEN, signed_in.id_token)?;
+            let sealed = record::seal(vault, &ticket, &BTreeMap::from([(USER_TOKEN.to_owned(), signed_in.id_token)]))?;
             let row = row.report(&json!({"user": person.subject}).to_string());
-            (row, TicketState::Completed, info, Some(sealed), page::done(id))
+            (row, TicketState::Completed, info, Some(sealed), signed_in_page(id))
         }
         Err(ended) => {
             let row = row.refused(ended.code, Some(&ended.reason));
             let body = json!({"error_code": ended.code, "error_message": ended.message});
-            (row, TicketState::Failed, body, None, page::failed(&ended.message, id))
+            (row, TicketState::Failed, body, None, not_signed_in(&ended.message, None, id))
         }
     };
     let ticket = Ticket { state, body: body.to_string(), version: ticket.version + 1, ..ticket };
-    commit(vault, row, vec![Effect::UpdateTicket { ticket: Box::new(ticket), sealed }]).await?;
+    record::commit(vault, row, vec![Effect::UpdateTicket { ticket: Box::new(ticket), sealed }]).await?;
     Ok(shown)
+}
+
+fn signed_in_page(request_id: &str) -> Response {
+    let paragraphs = ["You are signed in. You can close this page and go back to the application."];
+    Message { title: "You are signed in", paragraphs: &paragraphs, link: None, request_id }.show(StatusCode::OK)
+}
+
+/// `again` is the page of the vault's from which it can be tried again.
+fn not_signed_in(message: &str, again: Option<&str>, request_id: &str) -> Response {
+    let (paragraphs, link) = match again {
+        Some(path) => (vec![message], Some(("Try again", path))),
+        None => (vec![message, START_AGAIN], None),
+    };
+    Message { title: "You are not signed in", paragraphs: &paragraphs, link, request_id }.show(StatusCode::OK)
 }
 
 /// The answer of a poll for a sign-in that is completed.
@@ -255,8 +239,7 @@ async fn finish(vault: &Vault, session: TicketId, outcome: Result<SignedIn, Ende
 /// # Errors
 /// 500 if the token cannot be opened.
 pub fn completed_answer(vault: &Vault, stored: &StoredTicket) -> Result<Value, Refusal> {
-    let sealed = stored.sealed.as_ref().ok_or_else(Refusal::internal)?;
-    let token = open(vault, &stored.ticket, sealed, USER_TOKEN)?.ok_or_else(Refusal::internal)?;
+    let token = record::open(vault, stored)?.remove(USER_TOKEN).ok_or_else(Refusal::internal)?;
     let info: Value = serde_json::from_str(&stored.ticket.body).unwrap_or_else(|_| json!({}));
     Ok(json!({"status": "completed", "user_token": token.expose(), "user_info": info}))
 }
@@ -325,41 +308,5 @@ async fn open_sign_in(vault: &Vault, token: &str) -> Result<Option<StoredTicket>
 
 async fn refuse(vault: &Vault, app: AppId, trip: TicketId, ended: &Ended, id: &str) -> Result<(), Refusal> {
     let row = AuditEntry::new(ChainId::App(app), "sign_in.complete", Outcome::Done).subject("sign_in", trip).request_id(id);
-    commit(vault, row.refused(ended.code, Some(&ended.reason)), Vec::new()).await
-}
-
-fn seal(vault: &Vault, ticket: &Ticket, field: &str, value: Secret) -> Result<crate::crypto::SealedSecret, Refusal> {
-    let fields = BTreeMap::from([(field.to_owned(), value)]);
-    vault.keys.seal(ticket.app, ticket.id, &fields).map_err(|error| Refusal::internal().because(error.to_string()))
-}
-
-fn open(vault: &Vault, ticket: &Ticket, sealed: &crate::crypto::SealedSecret, field: &str) -> Result<Option<Secret>, Refusal> {
-    let mut fields = vault.keys.open(ticket.app, ticket.id, sealed).map_err(|error| {
-        tracing::error!(ticket = %ticket.id, %error, "a ticket's secret cannot be opened");
-        Refusal::internal().because(error.to_string())
-    })?;
-    Ok(fields.remove(field))
-}
-
-/// Commits a row with its effects.
-///
-/// # Errors
-/// 503 if the store cannot, 409 if it declines.
-pub(super) async fn commit(vault: &Vault, row: AuditEntry, effects: Vec<Effect>) -> Result<(), Refusal> {
-    settle(vault, row, effects).await.map_err(store_refusal)
-}
-
-async fn settle(vault: &Vault, row: AuditEntry, effects: Vec<Effect>) -> Result<(), CommitError> {
-    let commit = effects.into_iter().fold(Commit::new(row), Commit::effect);
-    vault.store.commit(commit, Instant::now() + COMMIT_DEADLINE).await.map(drop)
-}
-
-fn store_refusal(error: CommitError) -> Refusal {
-    match error {
-        CommitError::Store(error) => error.into(),
-        CommitError::Declined(declined) => {
-            let message = "Something else happened to this sign-in meanwhile. Start it again.";
-            Refusal::new(http::StatusCode::CONFLICT, "changed_meanwhile", message).because(declined.to_string())
-        }
-    }
+    record::commit(vault, row.refused(ended.code, Some(&ended.reason)), Vec::new()).await
 }

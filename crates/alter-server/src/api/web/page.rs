@@ -1,9 +1,10 @@
-//! What a person sees while signing in: a few plain pages that load nothing.
+//! How a page leaves the vault, and the pages that only say something.
 
-use std::fmt::Write;
-
+use askama::Template;
 use axum::response::{IntoResponse, Response};
-use http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, LOCATION, REFERRER_POLICY, SET_COOKIE, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS};
+use http::header::{
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, LOCATION, REFERRER_POLICY, SET_COOKIE, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+};
 use http::{HeaderValue, StatusCode, Uri};
 
 use crate::api::refusal::Refusal;
@@ -22,60 +23,43 @@ pub fn redirect(url: &str, cookies: &[HeaderValue]) -> Response {
     response
 }
 
-/// Who asks, and a button. Browsers apply the rule for forms to every redirect after it, and identity providers redirect to hosts of their own: so
-/// any host over TLS is in it, and a provider without TLS by its origin.
-pub fn ask(app: &str, token: &str, provider: Option<&Uri>) -> Response {
-    let host = provider.and_then(Uri::host).unwrap_or("its identity provider");
-    let in_clear = provider.filter(|uri| uri.scheme_str() == Some("http")).and_then(Uri::authority);
-    let origin = in_clear.map(|authority| format!(" http://{authority}")).unwrap_or_default();
-    let (app, host, token) = (escaped(app), escaped(host), escaped(token));
-    let body = format!(
-        "<p><strong>{app}</strong> asks you to sign in with <strong>{host}</strong>, so that it knows who you are.</p>\
-         <p>Continue only if you have just started this yourself. If somebody sent you this link, close this page: going on would sign you in for them.</p>\
-         <form method=\"post\" action=\"/sign-in/{token}\"><button type=\"submit\">Continue to {host}</button></form>"
-    );
-    shown(StatusCode::OK, &format!("Sign in to {app}"), &body, &format!("form-action 'self' https:{origin}"))
+/// Where the forms of a page may lead, redirects after them included.
+#[derive(Clone, Copy, Debug)]
+pub enum Forms<'a> {
+    /// It has none.
+    None,
+    /// To pages of the vault's.
+    Own,
+    /// To a page of the vault's, which redirects to one of these places. Providers redirect to hosts of their own, so any host over TLS is allowed, and one
+    /// without TLS by its origin.
+    Elsewhere(&'a [Uri]),
 }
 
-/// The sign-in worked.
-pub fn done(id: &str) -> Response {
-    let body = format!("<p>You are signed in. You can close this page and go back to the application.</p>{}", footer(id));
-    shown(StatusCode::OK, "You are signed in", &body, "form-action 'none'")
+impl Forms<'_> {
+    fn directive(self) -> String {
+        match self {
+            Self::None => "form-action 'none'".to_owned(),
+            Self::Own => "form-action 'self'".to_owned(),
+            Self::Elsewhere(places) => {
+                let in_clear = places.iter().filter(|place| place.scheme_str() == Some("http")).filter_map(Uri::authority);
+                in_clear.fold("form-action 'self' https:".to_owned(), |directive, place| format!("{directive} http://{place}"))
+            }
+        }
+    }
 }
 
-/// The sign-in ended without a person.
-pub fn failed(message: &str, id: &str) -> Response {
-    let body = format!("<p>{}</p><p>Go back to the application and start again.</p>{}", escaped(message), footer(id));
-    shown(StatusCode::OK, "You are not signed in", &body, "form-action 'none'")
-}
-
-/// The link is unknown, used or too old.
-pub fn over(id: &str) -> Response {
-    let body = format!(
-        "<p>This sign-in is over, or was never there. Links work once and for ten minutes.</p>\
-         <p>Go back to the application and start again.</p>{}",
-        footer(id)
-    );
-    shown(StatusCode::GONE, "This link is over", &body, "form-action 'none'")
-}
-
-/// A refusal, as a page.
-pub fn refused(refusal: &Refusal, id: &str) -> Response {
-    let body = format!("<p>{}</p>{}", escaped(refusal.message()), footer(id));
-    shown(refusal.status(), "This did not work", &body, "form-action 'none'")
-}
-
-fn footer(id: &str) -> String {
-    format!("<footer><small>Request {}</small></footer>", escaped(id))
-}
-
-fn shown(status: StatusCode, title: &str, body: &str, forms: &str) -> Response {
-    let html = format!(
-        "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\">\
-         <meta name=\"color-scheme\" content=\"light dark\"><title>{title}</title></head><body><main><h1>{title}</h1>{body}</main></body></html>"
-    );
+/// Shows a page. `script` says whether it loads the script.
+pub fn show(status: StatusCode, page: &impl Template, forms: Forms<'_>, script: bool) -> Response {
+    let html = match page.render() {
+        Ok(html) => html,
+        Err(error) => {
+            tracing::error!(%error, "a page cannot be made");
+            return Refusal::internal().because("a page cannot be made").into_response();
+        }
+    };
     let mut response = (status, html).into_response();
-    let policy = format!("default-src 'none'; base-uri 'none'; frame-ancestors 'none'; {forms}");
+    let script = if script { " script-src 'self';" } else { "" };
+    let policy = format!("default-src 'none'; style-src 'self';{script} base-uri 'none'; frame-ancestors 'none'; {}", forms.directive());
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
     // What is put into the policy is an origin that was parsed as one.
@@ -83,23 +67,44 @@ fn shown(status: StatusCode, title: &str, body: &str, forms: &str) -> Response {
     headers.insert(X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
 }
 
-/// Text that may stand in HTML, in an attribute as well.
-fn escaped(text: &str) -> String {
-    let mut html = String::with_capacity(text.len());
-    for character in text.chars() {
-        match character {
-            '<' | '>' | '&' | '"' | '\'' => {
-                // Writing to a String cannot fail.
-                let _ = write!(html, "&#{};", u32::from(character));
-            }
-            _ => html.push(character),
-        }
-    }
-    html
+/// A page that says something and where to go next.
+#[derive(Debug, Template)]
+#[template(path = "message.html")]
+pub struct Message<'a> {
+    /// The heading, and the window's title.
+    pub title: &'a str,
+    /// What there is to say, a paragraph each.
+    pub paragraphs: &'a [&'a str],
+    /// Where to go: a label and a path of the vault's own.
+    pub link: Option<(&'a str, &'a str)>,
+    /// The request's id.
+    pub request_id: &'a str,
 }
+
+impl Message<'_> {
+    /// Shows it.
+    pub fn show(&self, status: StatusCode) -> Response {
+        show(status, self, Forms::None, false)
+    }
+}
+
+/// The link is unknown, used or too old.
+pub fn over(request_id: &str) -> Response {
+    let paragraphs = ["This was finished already, or its time is over. Links work once and for ten minutes.", START_AGAIN];
+    Message { title: "This link is over", paragraphs: &paragraphs, link: None, request_id }.show(StatusCode::GONE)
+}
+
+/// A refusal, as a page.
+pub fn refused(refusal: &Refusal, request_id: &str) -> Response {
+    Message { title: "This did not work", paragraphs: &[refusal.message()], link: None, request_id }.show(refusal.status())
+}
+
+/// What to do when nothing can be done here.
+pub const START_AGAIN: &str = "Go back to the application and start again.";
 
 #[cfg(test)]
 mod tests {
@@ -107,18 +112,23 @@ mod tests {
 
     #[test]
     fn nothing_breaks_out_of_a_page() {
-        assert_eq!(escaped(r#"<a href="x" b='y'>&"#), "&#60;a href=&#34;x&#34; b=&#39;y&#39;&#62;&#38;");
+        let hostile = r#"</p><script src="x" a='y'>&"#;
+        let html = Message { title: hostile, paragraphs: &[hostile], link: Some((hostile, hostile)), request_id: hostile }.render();
+        let html = html.expect("a page");
+        assert!(!html.contains("<script") && !html.contains("</p><s"), "{html}");
+        assert_eq!(html.matches("src=\"x\"").count(), 0, "{html}");
     }
 
     #[test]
-    fn the_policy_lets_the_form_reach_the_provider_and_the_page_load_nothing() {
-        for (provider, forms) in [
-            ("https://id.example.com/authorize?x=1", "form-action 'self' https:"),
-            ("http://127.0.0.1:8080/authorize", "form-action 'self' https: http://127.0.0.1:8080"),
-        ] {
-            let provider: Uri = provider.parse().expect("a URL");
-            let policy = ask("demo", "t", Some(&provider)).headers()[CONTENT_SECURITY_POLICY].clone();
-            assert_eq!(policy, format!("default-src 'none'; base-uri 'none'; frame-ancestors 'none'; {forms}"));
-        }
+    fn the_policy_lets_a_form_reach_the_provider_and_a_page_load_only_its_own() {
+        let places: Vec<Uri> =
+            ["https://id.example.com/authorize?x=1", "http://127.0.0.1:8080/authorize"].map(|url| url.parse().expect("a URL")).to_vec();
+        let message = Message { title: "t", paragraphs: &[], link: None, request_id: "r" };
+        let policy = |forms, script| show(StatusCode::OK, &message, forms, script).headers()[CONTENT_SECURITY_POLICY].clone();
+        let rest = "base-uri 'none'; frame-ancestors 'none'; form-action";
+        assert_eq!(policy(Forms::None, false), format!("default-src 'none'; style-src 'self'; {rest} 'none'"));
+        assert_eq!(policy(Forms::Own, true), format!("default-src 'none'; style-src 'self'; script-src 'self'; {rest} 'self'"));
+        let elsewhere = policy(Forms::Elsewhere(&places), false);
+        assert_eq!(elsewhere, format!("default-src 'none'; style-src 'self'; {rest} 'self' https: http://127.0.0.1:8080"));
     }
 }

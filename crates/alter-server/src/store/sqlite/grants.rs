@@ -11,8 +11,8 @@ use super::rows::{self, blob, owned};
 use super::{credentials, sealed};
 use crate::clock::Timestamp;
 use crate::model::{
-    AgentId, AppId, CredentialId, Grant, GrantFilter, GrantId, GrantPolicy, GrantStatus, ListedGrant, Membership, Opens, Principal, ScopeMismatch,
-    SecretId, ShownStatus, View,
+    AgentId, AppId, CredentialId, Grant, GrantFilter, GrantId, GrantPolicy, GrantStatus, ListedGrant, Membership, Opens, Principal,
+    ScopeMismatch, SecretId, ShownStatus, View,
 };
 use crate::store::{Declined, Entity, GrantAccess, GrantList, Lookup, Page};
 
@@ -354,9 +354,11 @@ pub(super) fn renew(
     }
     judge_label(connection, now, &before)?;
     let (id, end) = (renewed.0.into_bytes(), expires_at.map(Timestamp::as_millis));
-    connection
-        .prepare_cached("UPDATE grants SET expires_at = ?2, policy = ?3, scope_mismatch = NULL WHERE id = ?1")?
-        .execute(params![id, end, to_json(policy)])?;
+    connection.prepare_cached("UPDATE grants SET expires_at = ?2, policy = ?3, scope_mismatch = NULL WHERE id = ?1")?.execute(params![
+        id,
+        end,
+        to_json(policy)
+    ])?;
     connection
         .prepare_cached(
             "WITH RECURSIVE below (id) AS (SELECT id FROM grants WHERE parent = ?1 UNION ALL SELECT g.id FROM grants g JOIN below ON g.parent = below.id)

@@ -60,6 +60,11 @@ impl Browser {
         Self { http: Client::builder(TokioExecutor::new()).build_http(), jar: HashMap::new() }
     }
 
+    /// Drops a cookie, as when it has expired.
+    pub fn forget(&mut self, name: &str) {
+        self.jar.values_mut().for_each(|jar| drop(jar.remove(name)));
+    }
+
     pub async fn get(&mut self, url: &str) -> Page {
         self.send(Request::get(url), url, String::new()).await
     }

@@ -1,7 +1,7 @@
 //! People: identity providers, user tokens, signing in, and the vault's statements about identities.
 
 mod assertions;
-mod browser;
+pub mod browser;
 mod grants;
 mod idp;
 mod pages;

@@ -1,0 +1,312 @@
+//! A Connect session: what an application asked for, and how far the person has come.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use crate::api::Vault;
+use crate::api::refusal::Refusal;
+use crate::clock::Timestamp;
+use crate::model::{AgentId, AppId, GrantId, GrantPolicy, Person, Principal, SecretId, Ticket, TicketId, TicketKind, TicketState};
+use crate::store::{Effect, StoredTicket};
+
+/// How long a person has.
+pub const LIFE: Duration = Duration::from_secs(600);
+
+/// A session: the body of its ticket.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Session {
+    /// What the person is asked for.
+    pub flow: Flow,
+    /// Whom the browser has to be signed in as; `None` if the grant will not be a person's.
+    pub user: Option<Person>,
+    /// Who will hold the grant.
+    pub holder: Principal,
+    /// The agent to which it is delegated.
+    pub agent: Option<AgentId>,
+    /// Whether that agent may pass it on: `None` keeps what was agreed to before, `true` asks the person.
+    pub delegable: Option<bool>,
+    /// The only scopes that the agent gets.
+    pub scope_constraint: Option<Vec<String>>,
+    /// The label of the grant.
+    pub label: Option<String>,
+    /// What narrows it.
+    pub policy: GrantPolicy,
+    /// When it ends at the latest.
+    pub ends_at: Option<Timestamp>,
+    /// Whether the person may choose how long it lasts.
+    pub person_chooses: bool,
+    /// Whether the person goes to the provider without a page of ours before.
+    pub direct: bool,
+    /// The grant whose login or key is replaced.
+    pub repair: Option<GrantId>,
+    /// Where the browser goes in the end.
+    pub leave: Leave,
+    /// How far it has come.
+    #[serde(default)]
+    pub progress: Progress,
+}
+
+/// What a person is asked for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Flow {
+    /// Logins at one or several providers.
+    Logins {
+        /// The providers, in the order in which they are shown.
+        asked: Vec<Asked>,
+        /// Whether the person shall pick an account even if one is signed in.
+        switch_account: bool,
+    },
+    /// A key of their own, placed by a managed secret's rules, or the use of one that they have already.
+    Key {
+        /// The managed secret.
+        secret: SecretId,
+        /// Its slug.
+        slug: String,
+        /// What they do.
+        step: KeyStep,
+    },
+}
+
+/// What a person does about a managed secret.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum KeyStep {
+    /// They say yes to the use of what they have.
+    FastPath,
+    /// They enter a key.
+    KeyEntry,
+    /// They enter a key in the place of one that does not work any more.
+    Repair,
+}
+
+/// A provider that the person may connect.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Asked {
+    /// The provider's id.
+    pub provider: String,
+    /// The scopes that are asked for.
+    pub scopes: Vec<String>,
+}
+
+/// Where the browser goes in the end. Both were checked against what the application's operator allows.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Leave {
+    /// The URL to send it to.
+    pub return_url: Option<String>,
+    /// The origin of the window that is told the result.
+    pub allowed_origin: Option<String>,
+}
+
+/// How far a session has come.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Progress {
+    /// The grants that were made or renewed, as the poll tells them.
+    pub grants: Vec<Value>,
+    /// Providers at which the person said no.
+    pub declined: Vec<DeclinedProvider>,
+    /// Why it failed, if it did.
+    pub error: Option<Failed>,
+}
+
+/// A provider at which the person said no.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeclinedProvider {
+    /// The provider's id.
+    pub provider_id: String,
+    /// Why.
+    pub error_code: String,
+    /// When.
+    pub declined_at: Timestamp,
+}
+
+/// How a session ended without a grant.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failed {
+    /// The code that the application gets.
+    pub error_code: String,
+    /// The sentence that it gets.
+    pub error_message: String,
+}
+
+impl Failed {
+    /// The person said no.
+    pub fn denied() -> Self {
+        Self::new("connect_denied", "The person did not agree.")
+    }
+
+    /// Any other end.
+    pub fn new(code: &str, message: impl Into<String>) -> Self {
+        Self { error_code: code.to_owned(), error_message: message.into() }
+    }
+}
+
+impl Session {
+    /// Whether a person has decided about every provider.
+    pub fn is_settled(&self) -> bool {
+        match &self.flow {
+            Flow::Key { .. } => !self.progress.grants.is_empty(),
+            Flow::Logins { asked, .. } => {
+                asked.iter().all(|asked| self.is_connected(&asked.provider) || self.has_declined(&asked.provider))
+            }
+        }
+    }
+
+    /// Whether a provider is connected.
+    pub fn is_connected(&self, provider: &str) -> bool {
+        self.progress.grants.iter().any(|grant| grant["provider_id"] == provider)
+    }
+
+    /// Whether the person said no at a provider.
+    pub fn has_declined(&self, provider: &str) -> bool {
+        self.progress.declined.iter().any(|declined| declined.provider_id == provider)
+    }
+
+    /// What is asked for at a provider.
+    pub fn asked(&self, provider: &str) -> Option<&Asked> {
+        match &self.flow {
+            Flow::Logins { asked, .. } => asked.iter().find(|asked| asked.provider == provider),
+            Flow::Key { .. } => None,
+        }
+    }
+}
+
+/// A session with its ticket.
+#[derive(Clone, Debug)]
+pub struct Stored {
+    /// The ticket.
+    pub ticket: Ticket,
+    /// The session.
+    pub session: Session,
+}
+
+impl Stored {
+    /// The session with a token, ended or not.
+    ///
+    /// # Errors
+    /// The store's; 500 if it cannot be read.
+    pub async fn by_token(vault: &Vault, token: &str) -> Result<Option<Self>, Refusal> {
+        let found = vault.store.ticket_by_digest(TicketKind::Connect, vault.keys.digest(token)).await?;
+        found.map(Self::read).transpose()
+    }
+
+    /// The session of an app's with a token, ended or not.
+    ///
+    /// # Errors
+    /// As [`Stored::by_token`].
+    pub async fn of_app(vault: &Vault, app: AppId, token: &str) -> Result<Option<Self>, Refusal> {
+        Ok(Self::by_token(vault, token).await?.filter(|stored| stored.ticket.app == app))
+    }
+
+    /// The session with an id, if it goes on.
+    ///
+    /// # Errors
+    /// As [`Stored::by_token`].
+    pub async fn going_on(vault: &Vault, id: TicketId) -> Result<Option<Self>, Refusal> {
+        let found = vault.store.ticket(id).await?.filter(|stored| stored.ticket.kind == TicketKind::Connect);
+        Ok(found.map(Self::read).transpose()?.filter(|stored| stored.goes_on(vault)))
+    }
+
+    fn read(stored: StoredTicket) -> Result<Self, Refusal> {
+        let session = serde_json::from_str(&stored.ticket.body).map_err(|error| {
+            tracing::error!(ticket = %stored.ticket.id, %error, "a stored session cannot be read");
+            Refusal::internal().because("a stored session cannot be read")
+        })?;
+        Ok(Self { ticket: stored.ticket, session })
+    }
+
+    /// Whether it waits for the person, and their time is not over.
+    pub fn goes_on(&self, vault: &Vault) -> bool {
+        self.ticket.state == TicketState::Open && !self.ticket.has_expired(vault.clock.now())
+    }
+
+    /// Its change to what `session` says: it ends when the person has decided about everything.
+    pub fn advanced(&self, session: &Session) -> Effect {
+        match (session.is_settled(), session.progress.grants.is_empty()) {
+            (false, _) => self.changed(session, TicketState::Open),
+            (true, false) => self.changed(session, TicketState::Completed),
+            (true, true) => Self { session: session.clone(), ..self.clone() }.failed(Failed::denied()),
+        }
+    }
+
+    /// Its end without a grant.
+    pub fn failed(&self, why: Failed) -> Effect {
+        let mut session = self.session.clone();
+        session.progress.error = Some(why);
+        self.changed(&session, TicketState::Failed)
+    }
+
+    /// Its end with the grants that there are.
+    pub fn completed(&self) -> Effect {
+        self.changed(&self.session, TicketState::Completed)
+    }
+
+    fn changed(&self, session: &Session, state: TicketState) -> Effect {
+        let ticket = Ticket { state, body: json!(session).to_string(), version: self.ticket.version + 1, ..self.ticket.clone() };
+        Effect::UpdateTicket { ticket: Box::new(ticket), sealed: None }
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    /// A session for a login at `github` on the app's own behalf.
+    pub fn session() -> Session {
+        let asked = vec![Asked { provider: "github".into(), scopes: vec!["repo".into()] }];
+        Session {
+            flow: Flow::Logins { asked, switch_account: false },
+            user: None,
+            holder: Principal::System,
+            agent: None,
+            delegable: None,
+            scope_constraint: None,
+            label: None,
+            policy: GrantPolicy::default(),
+            ends_at: None,
+            person_chooses: true,
+            direct: false,
+            repair: None,
+            leave: Leave::default(),
+            progress: Progress::default(),
+        }
+    }
+
+    fn ends_as(session: &Session) -> TicketState {
+        let ticket = Ticket::open(
+            AppId::random(),
+            TicketKind::Connect,
+            crate::model::KeyDigest([0; 32]),
+            "{}".into(),
+            Timestamp::from_millis(0),
+            LIFE,
+        );
+        match (Stored { ticket, session: session.clone() }).advanced(session) {
+            Effect::UpdateTicket { ticket, .. } => ticket.state,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_session_ends_when_everything_is_decided() {
+        let mut session = session();
+        let Flow::Logins { asked, .. } = &mut session.flow else { panic!("logins") };
+        asked.push(Asked { provider: "gitlab".into(), scopes: Vec::new() });
+        assert_eq!(ends_as(&session), TicketState::Open);
+        let at = Timestamp::from_millis(1);
+        let declined = |id: &str| DeclinedProvider { provider_id: id.into(), error_code: "connect_denied".into(), declined_at: at };
+        session.progress.declined.push(declined("github"));
+        assert_eq!(ends_as(&session), TicketState::Open);
+        let mut both = session.clone();
+        both.progress.declined.push(declined("gitlab"));
+        assert_eq!(ends_as(&both), TicketState::Failed);
+        session.progress.grants.push(json!({"provider_id": "gitlab"}));
+        assert_eq!(ends_as(&session), TicketState::Completed);
+        let kept = serde_json::from_value::<Session>(json!(session)).expect("read back");
+        assert_eq!(kept, session);
+    }
+}
