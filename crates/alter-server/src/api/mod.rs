@@ -21,6 +21,7 @@ mod reports;
 mod request_id;
 mod signed;
 mod token;
+mod wallet;
 mod web;
 
 use std::sync::Arc;
@@ -126,6 +127,7 @@ pub fn router(vault: Arc<Vault>) -> Router {
     Router::new()
         .merge(wire)
         .merge(people)
+        .merge(wallet::router())
         .merge(health)
         .nest("/admin/v1", admin::router(Arc::clone(&vault)))
         .fallback(unknown_path)

@@ -19,3 +19,4 @@ mod seed;
 mod tenancy;
 mod token;
 mod transport;
+mod wallet;

@@ -162,10 +162,7 @@ impl Arrival<'_> {
     /// Makes the grant. What changed meanwhile (a refresh of the same login, another tab) is read again.
     async fn agreed(&self, mut stored: Stored, registered: &Registered, login: &Login, choice: Choice) -> Result<Response, Refusal> {
         for _ in 0..MOST_ATTEMPTS {
-            let (credential, effect) = match self.credential(&stored, login).await? {
-                Kept::Usable(credential, effect) => (credential, effect),
-                Kept::OtherAccount => return self.other_account(&stored).await,
-            };
+            let Some((credential, effect)) = self.credential(&stored, login).await? else { return self.other_account(&stored).await };
             let app = stored.ticket.app;
             let agreed = Agreed::of(self.vault, app, &stored.session, Opens::Login(credential.id), choice).await?;
             let hosts = login::fields(&login.tokens, &login.told, std::collections::BTreeMap::new());
@@ -195,8 +192,8 @@ impl Arrival<'_> {
         Err(Refusal::new(StatusCode::CONFLICT, "changed_meanwhile", "Something else keeps changing this access. Try again."))
     }
 
-    /// The credential with the new tokens: the one that was there for this account, or a new one.
-    async fn credential(&self, stored: &Stored, login: &Login) -> Result<Kept, Refusal> {
+    /// The credential with the new tokens: the one that was there for this account, or a new one. `None` if another account came back than the repaired one.
+    async fn credential(&self, stored: &Stored, login: &Login) -> Result<Option<(Credential, Effect)>, Refusal> {
         let (vault, app, now) = (self.vault, stored.ticket.app, self.vault.clock.now());
         let account = login.told.account.clone().map(|identifier| Account { identifier, display_name: None });
         let before = self.before(stored, account.as_ref()).await?;
@@ -204,7 +201,7 @@ impl Arrival<'_> {
             && let (Some(old), Some(new)) = (&before.account, &account)
             && old.identifier != new.identifier
         {
-            return Ok(Kept::OtherAccount);
+            return Ok(None);
         }
         let sealed_before = match &before {
             Some(before) => vault.store.credential(app, before.id).await?.found().and_then(|found| found.sealed),
@@ -238,7 +235,7 @@ impl Arrival<'_> {
                 updated_at: now,
             };
             let effect = Effect::CreateCredential { credential: Box::new(credential.clone()), sealed };
-            return Ok(Kept::Usable(credential, effect));
+            return Ok(Some((credential, effect)));
         };
         let renewal = Renewal {
             app,
@@ -251,7 +248,7 @@ impl Arrival<'_> {
             account: account.clone(),
         };
         let credential = Credential { scopes: login.scopes.clone(), account: account.or_else(|| before.account.clone()), ..before };
-        Ok(Kept::Usable(credential, Effect::RenewCredential { renewal: Box::new(renewal), sealed }))
+        Ok(Some((credential, Effect::RenewCredential { renewal: Box::new(renewal), sealed })))
     }
 
     /// The login that is brought back: the repaired grant's, or the holder's of the same account.
@@ -331,12 +328,6 @@ impl Arrival<'_> {
         let message = Message { title: "That was another account", paragraphs: &paragraphs, link: again, request_id: self.request_id };
         Ok(message.show(StatusCode::OK))
     }
-}
-
-/// Where the new tokens go.
-enum Kept {
-    Usable(Credential, Effect),
-    OtherAccount,
 }
 
 #[cfg(test)]

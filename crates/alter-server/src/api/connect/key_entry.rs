@@ -102,7 +102,7 @@ pub async fn ask(visit: &Visit<'_>, stored: &Stored, visitor: Option<&Visitor>, 
         offers: if *step == KeyStep::Repair { Vec::new() } else { lifetime::offers(&stored.session, visit.vault.clock.now()) },
         agent: named.agent.as_deref(),
         asks_delegable: stored.session.delegable == Some(true),
-        person: visitor.map(super::pages::shown_name),
+        person: visitor.map(Visitor::shown_name),
         problem: attempt.problem.as_ref().map(|(_, problem)| problem.clone()),
         request_id: visit.request_id,
     };

@@ -149,7 +149,7 @@ impl Visit<'_> {
         let place = sign_in::authorization_endpoint(self.vault, &idp).await?;
         let places: Vec<Uri> = place.iter().cloned().collect();
         let host = place.as_ref().and_then(Uri::host).unwrap_or("its identity provider");
-        let other = other.map(shown_name);
+        let other = other.map(Visitor::shown_name);
         let asking = SignInPage { app: &named.app, host, token: self.token, other, request_id: self.request_id };
         Ok(page::show(StatusCode::OK, &asking, Forms::Elsewhere(&places), false))
     }
@@ -192,7 +192,7 @@ impl Visit<'_> {
             offers: lifetime::offers(session, self.vault.clock.now()),
             agent: named.agent.as_deref(),
             asks_delegable: session.delegable == Some(true),
-            person: visitor.map(shown_name),
+            person: visitor.map(Visitor::shown_name),
             problem,
             request_id: self.request_id,
         };
@@ -285,11 +285,6 @@ impl Visit<'_> {
         record::commit(self.vault, row, vec![effect]).await?;
         Ok(self.back(&[]))
     }
-}
-
-/// What people call the one who is signed in.
-pub fn shown_name(visitor: &Visitor) -> String {
-    visitor.email.clone().or_else(|| visitor.name.clone()).unwrap_or_else(|| visitor.person.subject.clone())
 }
 
 /// The names behind a session's ids.

@@ -36,6 +36,11 @@ pub struct Visitor {
 }
 
 impl Visitor {
+    /// What people call them.
+    pub fn shown_name(&self) -> String {
+        self.email.clone().or_else(|| self.name.clone()).unwrap_or_else(|| self.person.subject.clone())
+    }
+
     /// Whose grants they may see.
     pub fn membership(&self) -> Membership {
         Membership { person: self.person.clone(), groups: self.groups.clone() }

@@ -24,13 +24,13 @@ use serde_json::{Value, json};
 
 use super::browser;
 use super::idp::Idp;
-use crate::api::Vault;
 use crate::api::refusal::Refusal;
 use crate::api::request_id::RequestId;
 use crate::api::web::form::own_page;
 use crate::api::web::page::{self, Forms, Message, START_AGAIN};
 use crate::api::web::trip::{self, Kept, LONGEST_PARAMETER, Purpose, Trip};
 use crate::api::web::{record, unguessable};
+use crate::api::{Vault, named};
 use crate::audit::{AuditEntry, ChainId, Outcome};
 use crate::identity::sign_in::{Return, SignInError, SignedIn};
 use crate::model::{AppId, Ticket, TicketId, TicketKind, TicketState};
@@ -59,11 +59,6 @@ pub async fn ask(State(vault): State<Arc<Vault>>, token: Result<Path<String>, Pa
         Ok(None) => page::over(RequestId::of(&parts)),
         Err(refusal) => page::refused(&refusal, RequestId::of(&parts)),
     }
-}
-
-/// A path that is not text names nothing.
-fn named(token: Result<Path<String>, PathRejection>) -> String {
-    token.map(|Path(token)| token).unwrap_or_default()
 }
 
 async fn asking(vault: &Vault, ticket: &Ticket, token: &str, request_id: &str) -> Result<Response, Refusal> {

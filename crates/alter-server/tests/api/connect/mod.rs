@@ -122,6 +122,11 @@ impl Site {
         let (action, _) = page.form();
         assert!(action.ends_with("/sign-in"), "{page:?}");
         let redirect = browser.post(&action, &started.url, &[]).await;
+        self.arrive_from_issuer(browser, &redirect, subject).await
+    }
+
+    /// Comes back from the identity provider, where this person signed in.
+    pub async fn arrive_from_issuer(&self, browser: &mut Browser, redirect: &Page, subject: &str) -> Page {
         let location = redirect.location().unwrap_or_else(|| panic!("no redirect: {redirect:?}"));
         let parameter = |name: &str| {
             let found = location.split(['?', '&']).find_map(|pair| pair.strip_prefix(&format!("{name}=")));
