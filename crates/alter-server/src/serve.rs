@@ -37,7 +37,7 @@ pub struct ServeLimits {
     pub handshake_patience: Duration,
     /// How often a connection over HTTP/2 is asked whether it is alive. One that does not answer is closed.
     pub ping_interval: Duration,
-    /// How long a stopping vault waits for calls in flight.
+    /// How long a stopping vault waits for calls in flight, its own to providers included.
     pub stop_patience: Duration,
     /// Connections that are served at once; more wait in the system's queue.
     pub connections: usize,
@@ -118,7 +118,7 @@ impl Server {
         self.address
     }
 
-    /// Serves until `stop` resolves, then lets calls in flight finish, and closes the store.
+    /// Serves until `stop` resolves, then lets calls in flight and what providers are being told finish, and closes the store.
     ///
     /// # Errors
     /// [`StartErrorKind::Storage`] if the store could not finish its last writes.
@@ -146,7 +146,12 @@ impl Server {
             }
         }
         drop(self.listener);
-        if tokio::time::timeout(self.limits.stop_patience, open.shutdown()).await.is_err() {
+        let in_flight = async {
+            open.shutdown().await;
+            // What was ended here is ended at the provider, too: this may be the only one who knows the tokens.
+            self.vault.revocations.idle().await;
+        };
+        if tokio::time::timeout(self.limits.stop_patience, in_flight).await.is_err() {
             tracing::warn!("calls in flight did not finish in time");
         }
         self.vault

@@ -25,6 +25,7 @@ mod wallet;
 mod web;
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use axum::Router;
 use axum::extract::rejection::PathRejection;
@@ -42,9 +43,10 @@ use crate::identity::Issuers;
 use crate::oauth::driver::Driver;
 use crate::oauth::logins::Logins;
 use crate::oauth::refresh::Refresher;
+use crate::oauth::revocations::{Endangered, Revocations};
 use crate::rotation::Rotation;
 use crate::setup::Opened;
-use crate::store::Store;
+use crate::store::{Commit, CommitError, Receipt, Store};
 
 pub use health::Readiness;
 pub use host::HostPolicy;
@@ -78,6 +80,8 @@ pub struct Vault {
     pub oauth: Driver,
     /// Keeping logins fresh.
     pub logins: Refresher<Logins>,
+    /// Telling providers that logins have ended.
+    pub revocations: Revocations,
     /// The URL under which browsers reach it, without a trailing slash: what links and the issuer of assertions are made of.
     pub public_url: String,
 }
@@ -87,11 +91,13 @@ impl Vault {
     pub fn new(opened: Opened, egress: Egress, hosts: HostPolicy, public_url: String) -> Self {
         let keys = Arc::new(opened.keys);
         let oauth = Driver::new(Arc::new(egress.clone()), Arc::clone(&opened.clock));
-        let logins = Logins::new(Arc::clone(&opened.store), Arc::clone(&keys), oauth.clone());
+        let revocations = Revocations::new(Arc::clone(&opened.store), Arc::clone(&keys), oauth.clone());
+        let logins = Logins::new(Arc::clone(&opened.store), Arc::clone(&keys), oauth.clone(), revocations.clone());
         Self {
             issuers: Issuers::new(egress.clone(), Arc::clone(&opened.clock)),
             logins: Refresher::new(logins, Arc::clone(&opened.clock)),
             oauth,
+            revocations,
             public_url,
             store: opened.store,
             keys,
@@ -102,6 +108,22 @@ impl Vault {
             rotation: Rotation::new(opened.key_home),
             egress,
         }
+    }
+
+    /// Commits; and if a login loses its last live grant by it, its provider is told, in a task of its own. Whatever ends grants commits here.
+    ///
+    /// # Errors
+    /// As of [`Store::commit`]. What the provider says is no error: it stands in an audit row of its own.
+    pub async fn commit(&self, commit: Commit, deadline: Instant) -> Result<Receipt, CommitError> {
+        let request_id = commit.rows().first().and_then(|row| row.request_id.clone());
+        let endangered = self.revocations.before(commit.effects()).await.unwrap_or_else(|error| {
+            // Taking access back comes first.
+            tracing::warn!(code = error.code(), "the logins behind grants that end cannot be read, so their providers are not told");
+            Endangered::default()
+        });
+        let receipt = self.store.commit(commit, deadline).await?;
+        self.revocations.after(endangered, request_id.as_deref());
+        Ok(receipt)
     }
 }
 

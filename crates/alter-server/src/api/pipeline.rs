@@ -219,7 +219,7 @@ impl Attempt<'_> {
         if let Some(nonce) = self.nonce.take() {
             commit = commit.nonce(nonce);
         }
-        match self.vault.store.commit(commit, Instant::now() + COMMIT_DEADLINE).await {
+        match self.vault.commit(commit, Instant::now() + COMMIT_DEADLINE).await {
             Ok(_receipt) => outcome,
             Err(CommitError::Declined(Declined::SecretChanged | Declined::Changed(Entity::Credential))) => Err(Interrupted::Changed),
             Err(CommitError::Declined(declined)) => Err(Interrupted::Refused(declined_refusal(declined))),

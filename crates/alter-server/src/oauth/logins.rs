@@ -16,6 +16,7 @@ use super::login;
 use super::refresh::state::{Ending, Login};
 use super::refresh::{Keeper, KeeperFuture, Kept};
 use super::registration::{Unregistered, registered};
+use super::revocations::Revocations;
 
 /// How long one record about a refresh may take. A lease has room for it.
 const RECORD_DEADLINE: Duration = Duration::from_secs(5);
@@ -35,12 +36,13 @@ pub struct Logins {
     store: Arc<dyn Store>,
     keys: Arc<VaultKeys>,
     driver: Driver,
+    revocations: Revocations,
 }
 
 impl Logins {
     /// Those in this store.
-    pub fn new(store: Arc<dyn Store>, keys: Arc<VaultKeys>, driver: Driver) -> Self {
-        Self { store, keys, driver }
+    pub fn new(store: Arc<dyn Store>, keys: Arc<VaultKeys>, driver: Driver, revocations: Revocations) -> Self {
+        Self { store, keys, driver, revocations }
     }
 
     async fn find(&self, id: LoginId) -> Result<Option<StoredCredential>, StoreError> {
@@ -126,6 +128,16 @@ impl Keeper for Logins {
 
     fn renew(&self, id: LoginId, generation: u32, fence: Option<u32>, tokens: Tokens) -> KeeperFuture<'_, Kept> {
         Box::pin(async move { self.renew_at(id, generation, fence, &tokens).await })
+    }
+
+    fn discard(&self, id: LoginId, tokens: Tokens) -> KeeperFuture<'_, ()> {
+        Box::pin(async move {
+            let ended = self.find(id).await?.filter(|found| found.credential.state == CredentialState::Erased);
+            if let Some(found) = ended {
+                self.revocations.left_over(found.credential, tokens);
+            }
+            Ok(())
+        })
     }
 
     fn end(&self, id: LoginId, fence: u32, ending: Ending) -> KeeperFuture<'_, Kept> {

@@ -11,18 +11,18 @@ use crate::harness::{Answer, Signed, TestVault};
 use crate::seed::{Seeded, seed};
 
 /// A vault with an expired login at a provider.
-struct Site {
-    vault: TestVault,
-    provider: OAuthServer,
-    seeded: Seeded,
+pub struct Site {
+    pub vault: TestVault,
+    pub provider: OAuthServer,
+    pub seeded: Seeded,
 }
 
 impl Site {
-    async fn new(rotation: Rotation) -> Self {
+    pub async fn new(rotation: Rotation) -> Self {
         Self::with(rotation, |_| ()).await
     }
 
-    async fn with(rotation: Rotation, change: impl FnOnce(&mut crate::seed::Wanted)) -> Self {
+    pub async fn with(rotation: Rotation, change: impl FnOnce(&mut crate::seed::Wanted)) -> Self {
         let provider = OAuthServer::start(rotation).expect("a free port");
         let mut wanted = crate::seed::Wanted::expired(&provider);
         change(&mut wanted);
@@ -31,11 +31,11 @@ impl Site {
         Self { vault, provider, seeded: seeded.expect("seeded") }
     }
 
-    fn body(&self, grant: usize) -> Value {
+    pub fn body(&self, grant: usize) -> Value {
         json!({"grant_id": self.seeded.grants[grant], "request": {"method": "GET", "url": format!("{}/api/me", self.provider.url())}})
     }
 
-    async fn call(&self) -> Answer {
+    pub async fn call(&self) -> Answer {
         Signed::token(&self.seeded.key, &self.body(0)).send(&self.vault).await
     }
 

@@ -15,6 +15,7 @@ mod master_key;
 mod people;
 mod providers;
 mod reports;
+mod revocations;
 mod seed;
 mod tenancy;
 mod token;

@@ -23,12 +23,21 @@ pub struct Wanted {
     /// How long the access token still lives, in seconds.
     pub access_life_s: u64,
     pub client_secret: &'static str,
+    /// Whether the provider has a way to revoke tokens.
+    pub revocation: bool,
 }
 
 impl Wanted {
     /// A login whose access token has ended.
     pub fn expired(provider: &OAuthServer) -> Self {
-        Self { login: provider.login(), url: provider.url(), host: provider.host(), access_life_s: 0, client_secret: CLIENT_SECRET }
+        Self {
+            login: provider.login(),
+            url: provider.url(),
+            host: provider.host(),
+            access_life_s: 0,
+            client_secret: CLIENT_SECRET,
+            revocation: true,
+        }
     }
 }
 
@@ -38,6 +47,8 @@ pub struct Seeded {
     /// Two grants of the one login.
     pub grants: [String; 2],
     pub login: Login,
+    pub app: AppId,
+    pub credential: CredentialId,
 }
 
 pub async fn seed(opened: &Opened, wanted: &Wanted) -> Seeded {
@@ -89,6 +100,7 @@ pub async fn seed(opened: &Opened, wanted: &Wanted) -> Seeded {
     };
     let grants = [1, 2]
         .map(|n| Grant { label: Some(format!("sibling {n}")), ..Grant::root(app.id, Opens::Login(credential.id), Principal::System, now) });
+    let (app_id, credential_id) = (app.id, credential.id);
     let ids = [grants[0].id.to_string(), grants[1].id.to_string()];
     let secret = BTreeMap::from([("client_secret".to_owned(), Secret::new(wanted.client_secret))]);
     let tokens = BTreeMap::from([
@@ -108,12 +120,12 @@ pub async fn seed(opened: &Opened, wanted: &Wanted) -> Seeded {
     for commit in [first, rest] {
         opened.store.commit(commit, Instant::now() + Duration::from_secs(30)).await.expect("stored");
     }
-    Seeded { key: key.expose().to_owned(), grants: ids, login: wanted.login.clone() }
+    Seeded { key: key.expose().to_owned(), grants: ids, login: wanted.login.clone(), app: app_id, credential: credential_id }
 }
 
 fn settings(wanted: &Wanted) -> serde_json::Value {
     let url = &wanted.url;
-    json!({
+    let mut settings = json!({
         "client_id": CLIENT_ID,
         "redirect_uri": "http://127.0.0.1/oauth/callback",
         "entry": {
@@ -122,8 +134,11 @@ fn settings(wanted: &Wanted) -> serde_json::Value {
             "authorization": { "url": format!("{url}/authorize") },
             "token": { "url": format!("{url}/token") },
             "refresh": { "supported": true, "rotates": true },
-            "revocation": { "call": { "url": format!("{url}/revoke") } },
             "api": { "hosts": [wanted.host] },
         },
-    })
+    });
+    if wanted.revocation {
+        settings["entry"]["revocation"] = json!({ "call": { "url": format!("{url}/revoke") } });
+    }
+    settings
 }

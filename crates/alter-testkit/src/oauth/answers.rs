@@ -19,7 +19,7 @@ pub(super) fn answer(ledger: &Mutex<Ledger>, request: &Request) -> Option<Respon
     match (request.method.as_str(), request.path()) {
         ("GET", "/authorize") => Some(authorize(ledger, &form(request.query().as_bytes()))),
         ("POST", "/token") => token(ledger, request),
-        ("POST", "/revoke") => Some(revoke(ledger, request)),
+        ("POST", "/revoke") => revoke(ledger, request),
         ("GET", "/.well-known/oauth-authorization-server") => Some(metadata(&lock(ledger).url)),
         ("GET", "/userinfo") => Some(protected(ledger, request, &json!({ "sub": "1", "email": "ada@example.com" }))),
         (_, path) if path.starts_with("/api/") => Some(protected(ledger, request, &json!({ "ok": true, "path": path }))),
@@ -81,15 +81,29 @@ fn token(ledger: &Mutex<Ledger>, request: &Request) -> Option<Response> {
         }
         ledger.script.pop_front().unwrap_or(Act::Answer)
     };
-    match act {
-        Act::CloseBefore => return None,
-        Act::Status(status) => return Some(Response { status, headers: Headers::default(), body: Vec::new() }),
-        Act::Page(status) => return Some(page(status)),
-        Act::ErrorWithStatus200(code) => return Some(error(200, code)),
-        Act::Scopes(scopes) => scopes.clone_into(&mut lock(ledger).scopes),
-        Act::Answer | Act::CloseAfter | Act::Slow(_) | Act::WithoutExpiry => {}
+    if let Some(instead) = in_place_of_acting(act) {
+        return instead;
+    }
+    if let Act::Scopes(scopes) = act {
+        scopes.clone_into(&mut lock(ledger).scopes);
     }
     let answer = exchange(ledger, request, &asked, act != Act::WithoutExpiry);
+    sent(act, answer)
+}
+
+/// What the server does if it does not act; `None` if it does.
+fn in_place_of_acting(act: Act) -> Option<Option<Response>> {
+    match act {
+        Act::CloseBefore => Some(None),
+        Act::Status(status) => Some(Some(Response { status, headers: Headers::default(), body: Vec::new() })),
+        Act::Page(status) => Some(Some(page(status))),
+        Act::ErrorWithStatus200(code) => Some(Some(error(200, code))),
+        Act::Answer | Act::CloseAfter | Act::Slow(_) | Act::WithoutExpiry | Act::Scopes(_) => None,
+    }
+}
+
+/// What becomes of an answer.
+fn sent(act: Act, answer: Response) -> Option<Response> {
     if let Act::Slow(span) = act {
         std::thread::sleep(span);
     }
@@ -130,7 +144,16 @@ fn by_code(ledger: &mut Ledger, asked: &Form) -> Option<Login> {
     (challenge == code.challenge && *asked.get("redirect_uri")? == code.redirect_uri).then(|| ledger.login())
 }
 
-fn revoke(ledger: &Mutex<Ledger>, request: &Request) -> Response {
+fn revoke(ledger: &Mutex<Ledger>, request: &Request) -> Option<Response> {
+    let act = {
+        let mut ledger = lock(ledger);
+        ledger.revocations += 1;
+        ledger.revocation_script.pop_front().unwrap_or(Act::Answer)
+    };
+    in_place_of_acting(act).unwrap_or_else(|| sent(act, end_login(ledger, request)))
+}
+
+fn end_login(ledger: &Mutex<Ledger>, request: &Request) -> Response {
     if !is_client(request) {
         return error(401, "invalid_client");
     }

@@ -23,7 +23,7 @@ pub const CLIENT_SECRET: &str = "canary-client-secret";
 /// The scopes that the server grants.
 pub const SCOPES: &str = "read write";
 
-/// What the server does with one token request, besides what it always does.
+/// What the server does with one request for tokens or for revoking one, besides what it always does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Act {
     /// Nothing else.
@@ -92,6 +92,11 @@ impl OAuthServer {
         lock(&self.ledger).script = acts.iter().copied().collect();
     }
 
+    /// Says what to do with the next requests to `/revoke`, in order; what an [`Act`] says about tokens means nothing there.
+    pub fn script_revocations(&self, acts: &[Act]) {
+        lock(&self.ledger).revocation_script = acts.iter().copied().collect();
+    }
+
     /// Logs somebody in without a browser.
     #[must_use]
     pub fn login(&self) -> Login {
@@ -118,6 +123,12 @@ impl OAuthServer {
     #[must_use]
     pub fn exchanged(&self) -> Vec<String> {
         lock(&self.ledger).exchanged.clone()
+    }
+
+    /// How many requests to `/revoke` have arrived.
+    #[must_use]
+    pub fn revocations(&self) -> usize {
+        lock(&self.ledger).revocations
     }
 
     /// The tokens that were revoked through `/revoke`, in order.

@@ -50,7 +50,7 @@ impl Author {
 /// 404 or 409 if the store declines, 503 if it cannot.
 pub async fn commit(vault: &Vault, row: AuditEntry, effects: Vec<Effect>) -> Result<(), Refusal> {
     let commit = effects.into_iter().fold(Commit::new(row), Commit::effect);
-    match vault.store.commit(commit, Instant::now() + COMMIT_DEADLINE).await {
+    match vault.commit(commit, Instant::now() + COMMIT_DEADLINE).await {
         Ok(_receipt) => Ok(()),
         Err(CommitError::Declined(declined)) => Err(refusal(declined)),
         Err(CommitError::Store(error)) => Err(error.into()),

@@ -28,7 +28,7 @@ pub async fn commit(vault: &Vault, row: AuditEntry, effects: Vec<Effect>) -> Res
 /// The store's.
 pub async fn settle(vault: &Vault, row: AuditEntry, effects: Vec<Effect>) -> Result<(), CommitError> {
     let commit = effects.into_iter().fold(Commit::new(row), Commit::effect);
-    vault.store.commit(commit, Instant::now() + COMMIT_DEADLINE).await.map(drop)
+    vault.commit(commit, Instant::now() + COMMIT_DEADLINE).await.map(drop)
 }
 
 /// What the person is told when nothing was done.

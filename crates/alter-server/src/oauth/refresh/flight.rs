@@ -136,8 +136,8 @@ impl<K: Keeper> Shared<K> {
                 }
                 // The lease is another's by now. As long as the generation is the same, these tokens are newer than any that are kept, and good.
                 Ok(Kept::No) if fence.is_some() => fence = None,
-                // Somebody else's tokens are kept already, or it was kept by the attempt before after all.
-                Ok(Kept::No) => return Ok(()),
+                // Somebody else's tokens are kept already, or it was kept by the attempt before after all; or the login has ended.
+                Ok(Kept::No) => return self.keeper.discard(id, tokens).await,
                 Err(error) if Instant::now() >= give_up => return Err(error),
                 Err(error) => {
                     tracing::warn!(code = error.code(), "new tokens cannot be kept yet; trying again");

@@ -46,6 +46,9 @@ pub trait Keeper: Debug + Send + Sync + 'static {
     /// provider has just given are good.
     fn renew(&self, id: Self::Id, generation: u32, fence: Option<u32>, tokens: Self::Tokens) -> KeeperFuture<'_, Kept>;
 
+    /// Is given new tokens that were not kept. If that is because the login has ended meanwhile, nobody else knows of them, and the provider is told.
+    fn discard(&self, id: Self::Id, tokens: Self::Tokens) -> KeeperFuture<'_, ()>;
+
     /// Records how an exchange without tokens ended, and gives the lease back. Only if `fence` is the newest.
     fn end(&self, id: Self::Id, fence: u32, ending: Ending) -> KeeperFuture<'_, Kept>;
 }

@@ -281,6 +281,10 @@ impl Keeper for Site {
         })
     }
 
+    fn discard(&self, _: u32, _: u32) -> KeeperFuture<'_, ()> {
+        Box::pin(async { Ok(()) })
+    }
+
     fn end(&self, _: u32, fence: u32, ending: Ending) -> KeeperFuture<'_, Kept> {
         Box::pin(async move {
             self.step().await;
