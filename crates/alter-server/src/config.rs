@@ -3,7 +3,7 @@
 //! Secrets are no settings: the master key has its own variables, see [`crate::crypto`].
 
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
@@ -137,8 +137,10 @@ impl Config {
         EgressOptions { ca_file: self.egress_ca_file.value.clone(), http_hosts: self.egress_http_hosts.value.clone() }
     }
 
-    /// The URL of a vault that listens on `address`: the public one if there is TLS (its certificate names that host), else the address.
+    /// The URL of a vault that listens on `address`: the public one if there is TLS (its certificate names that host), else the address. One that listens
+    /// on every address is reached through loopback.
     pub fn url(&self, address: SocketAddr) -> String {
+        let address = reachable(address);
         match (self.speaks_tls(), &self.public_url.value) {
             (true, Some(public)) => public.clone(),
             (true, None) => format!("https://{address}"),
@@ -276,6 +278,13 @@ fn parse_address(text: &str) -> Result<SocketAddr, String> {
     text.parse().map_err(|_| "must be an IP address and a port, such as 127.0.0.1:7117".to_owned())
 }
 
+fn reachable(mut address: SocketAddr) -> SocketAddr {
+    if address.ip().is_unspecified() {
+        address.set_ip(if address.is_ipv4() { Ipv4Addr::LOCALHOST.into() } else { Ipv6Addr::LOCALHOST.into() });
+    }
+    address
+}
+
 fn parse_public_url(text: &str) -> Result<String, String> {
     let shape = || "must be https://HOST[:PORT] without a path (http for loopback only)".to_owned();
     let uri: http::Uri = text.trim_end_matches('/').parse().map_err(|_| shape())?;
@@ -344,6 +353,17 @@ mod tests {
         }
         let error = load(&Flags { data: Some("/nonexistent".into()), ..Flags::default() }, &[("ALTER_INSECURE_BIND", "yes")]);
         assert!(error.expect_err("not a boolean").message().contains("$ALTER_INSECURE_BIND"));
+    }
+
+    #[test]
+    fn no_link_leads_to_every_address() {
+        for (address, url) in
+            [("0.0.0.0:7117", "http://127.0.0.1:7117"), ("[::]:7117", "http://[::1]:7117"), ("192.168.1.5:7117", "http://192.168.1.5:7117")]
+        {
+            let config = load(&Flags { data: Some("/nonexistent".into()), address: Some(address.into()), ..Flags::default() }, &[]);
+            let config = config.expect("valid");
+            assert_eq!(config.url(config.address.value), url);
+        }
     }
 
     #[test]

@@ -20,7 +20,7 @@ pub use app::{Actor, App, AppSettings, CallerType, Operator, OperatorRole};
 pub use app_settings::{origin, return_url};
 pub use credential::{Account, Credential, CredentialKind, CredentialState, Lease};
 pub use grant::{
-    Grant, GrantFilter, GrantPolicy, GrantStatus, ListedGrant, Membership, Opens, Restrictions, ScopeMismatch, ShownStatus, View,
+    Grant, GrantFilter, GrantKind, GrantPolicy, GrantStatus, ListedGrant, Membership, Opens, Restrictions, ScopeMismatch, ShownStatus, View,
 };
 pub use id::{ActorId, AgentId, AppId, CredentialId, DataKeyId, GrantId, KeyId, OperatorId, RegistrationId, SecretId, TicketId};
 pub use key::{ApiKey, KeyDigest, KeyStatus, display_prefix};

@@ -43,7 +43,7 @@ impl Context {
             Some(url) if !url.is_empty() => Ok(url.clone()),
             _ => {
                 let config = self.config()?;
-                Ok(config.url(reachable(config.address.value)))
+                Ok(config.url(config.address.value))
             }
         }
     }
@@ -108,14 +108,6 @@ impl Context {
                 .help(format!("add --app NAME or set ALTER_APP; there are: {}", names.join(", ")))),
         }
     }
-}
-
-/// A vault that listens on every address is reached through loopback.
-fn reachable(mut address: std::net::SocketAddr) -> std::net::SocketAddr {
-    if address.ip().is_unspecified() {
-        address.set_ip(if address.is_ipv4() { std::net::Ipv4Addr::LOCALHOST.into() } else { std::net::Ipv6Addr::LOCALHOST.into() });
-    }
-    address
 }
 
 /// Percent-encodes a value for use as one segment or query value of a path.

@@ -106,9 +106,15 @@ impl Started {
         notice(format_args!("  data        {}{}", self.data.display(), if self.created { " (new)" } else { "" }));
         notice(format_args!("  store       SQLite"));
         notice(format_args!("  master key  {}", self.key_origin));
-        notice(format_args!("  address     {url} ({wire})"));
-        if let Some(public) = &self.public_url {
-            notice(format_args!("  public URL  {public}"));
+        let everywhere = server.address().ip().is_unspecified();
+        let reach = if everywhere { "every address of this machine; " } else { "" };
+        notice(format_args!("  address     {url} ({reach}{wire})"));
+        match &self.public_url {
+            Some(public) => notice(format_args!("  public URL  {public}")),
+            None if everywhere => {
+                notice(format_args!("  public URL  none: links begin with {url} and lead nowhere elsewhere; --public-url URL sets it"))
+            }
+            None => {}
         }
         if let Some(key) = &self.new_operator_key {
             notice(format_args!("  operator    {}  (kept in {}; it is not shown again)", key.expose(), credential.display()));

@@ -55,6 +55,36 @@ fn json_is_one_object_per_line_with_the_names_of_the_api() {
 }
 
 #[test]
+fn grants_are_found_by_what_they_are_for() {
+    let world = World::new();
+    let count = |arguments: &[&str]| {
+        let ran = on(&world.vault, &[&["grant", "list", "--json"], arguments].concat());
+        assert_eq!(ran.exit, 0, "{ran:?}");
+        ran.stdout.lines().count()
+    };
+    for (arguments, found) in [
+        (&[][..], 1),
+        (&["--secret", "mail"], 1),
+        (&["--secret", "other"], 0),
+        (&["--provider", "mail"], 0),
+        (&["--status", "active"], 1),
+        (&["--status", "revoked"], 0),
+        (&["--user", "ada"], 0),
+        (&["--account", "ada@example.com"], 0),
+    ] {
+        assert_eq!(count(arguments), found, "{arguments:?}");
+    }
+    assert!(on(&world.vault, &["grant", "list", "--user", "ada"]).stderr.contains("No such grants"));
+    assert_eq!(on(&world.vault, &["grant", "list", "--status", "gone", "--json"]).error(), ("usage".into(), 2));
+    assert_eq!(on(&world.vault, &["grant", "list", "--secret", "a", "--provider", "b", "--json"]).error(), ("usage".into(), 2));
+    let shown = world.vault.records(&["grant", "show", &world.grant], "").expect("shown").remove(0);
+    assert_eq!((&shown["delegations"], &shown["principal_type"]), (&serde_json::json!([]), &serde_json::json!("system")));
+    let unasked = on(&world.vault, &["grant", "revoke", &world.grant]);
+    assert_eq!(unasked.exit, 2);
+    assert!(unasked.reads_well().stderr.contains("held by the application"), "{unasked:?}");
+}
+
+#[test]
 fn the_application_is_named_when_there_are_several() {
     let world = World::new();
     on(&world.vault, &["app", "create", "other"]);

@@ -28,8 +28,13 @@ pub struct Running {
 impl Running {
     /// Starts it on a free port and waits until it is ready.
     pub fn start(data: &Path, variables: &[(&str, &str)], log: Stdio) -> Self {
+        Self::start_at(data, &["--address", "127.0.0.1:0"], variables, log)
+    }
+
+    /// Starts it where the flags say.
+    pub fn start_at(data: &Path, flags: &[&str], variables: &[(&str, &str)], log: Stdio) -> Self {
         let mut command = Command::new(program());
-        command.args(["serve", "--json", "--address", "127.0.0.1:0", "--data-dir"]).arg(data);
+        command.args(["serve", "--json", "--data-dir"]).arg(data).args(flags);
         command.envs(variables.iter().copied()).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log);
         let mut child = command.spawn().expect("starts");
         let mut ready = String::new();

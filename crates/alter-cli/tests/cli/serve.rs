@@ -47,6 +47,17 @@ fn an_address_beyond_loopback_needs_a_flag() {
 }
 
 #[test]
+fn a_vault_on_every_address_makes_no_link_to_it() {
+    let (_folder, data) = made();
+    let vault = Running::start_at(&data, &["--address", "0.0.0.0:0", "--insecure-bind"], &[], Stdio::null());
+    assert!(vault.url.starts_with("http://127.0.0.1:") && vault.ready.contains("\"address\":\"0.0.0.0:"), "{}", vault.ready);
+    assert_eq!(vault.alter(&["app", "create", "demo"], &[], "").exit, 0);
+    let set = ["idp", "set", "https://id.example.com", "--client-id", "alter", "--no-secret", "--no-check", "--json"];
+    let shown = vault.alter(&set, &[], "");
+    assert!(shown.stdout.contains(&format!("{}/sign-in/callback", vault.url)), "{shown:?}");
+}
+
+#[test]
 fn a_folder_that_cannot_be_used_is_named() {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("file");

@@ -285,11 +285,23 @@ pub enum View {
     System,
 }
 
+words! {
+    /// What a grant is for.
+    pub enum GrantKind {
+        /// A login at an OAuth provider.
+        Oauth = "oauth",
+        /// A managed secret, or a key that one places.
+        ManagedSecret = "managed_secret",
+    }
+}
+
 /// Which grants of an app to list; `None` means any.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct GrantFilter {
     /// Whose eyes the list is for.
     pub view: View,
+    /// Only grants of this kind.
+    pub kind: Option<GrantKind>,
     /// Only grants of this provider or managed secret, by provider id or slug.
     pub provider: Option<String>,
     /// Only grants of this credential, by the id that clients know it by.
@@ -320,6 +332,11 @@ pub struct ListedGrant {
 }
 
 impl ListedGrant {
+    /// The credential, if it is a login.
+    pub fn login(&self) -> Option<&Credential> {
+        self.credential.as_ref().filter(|credential| credential.kind == CredentialKind::Oauth)
+    }
+
     /// The provider's id or the secret's slug.
     pub fn provider(&self) -> &str {
         match (&self.secret, &self.credential) {

@@ -65,6 +65,8 @@ async fn the_app_sees_all_its_grants_in_pages() {
     assert_eq!(ids(&listed(&vault, &key, json!({"status": "active"})).await), [made.grant.as_str()]);
     assert_eq!(ids(&listed(&vault, &key, json!({"label": "work"})).await), [second.as_str()]);
     assert_eq!(listed(&vault, &key, json!({"provider_id": "nothing"})).await.len(), 0);
+    assert_eq!(ids(&listed(&vault, &key, json!({"grant_kind": "managed_secret"})).await), [made.grant.as_str(), &second]);
+    assert_eq!(listed(&vault, &key, json!({"grant_kind": "oauth"})).await.len(), 0);
     assert_eq!(listed(&vault, &key, json!({"account": "a@b.c"})).await.len(), 0);
 }
 
@@ -77,6 +79,7 @@ async fn a_list_that_cannot_be_read_is_refused() {
         json!({"limit": "5"}),
         json!({"offset": -1}),
         json!({"status": "sleeping"}),
+        json!({"grant_kind": "group"}),
         json!({"provider_id": ""}),
         json!({"colour": "red"}),
         json!([]),

@@ -10,6 +10,7 @@ mod injections;
 #[path = "../identity/issuer.rs"]
 #[allow(dead_code, clippy::unwrap_used, reason = "it belongs to the tests of tokens by themselves, which use more of it")]
 mod issuer;
+mod login_lists;
 mod logins;
 mod master_key;
 mod people;

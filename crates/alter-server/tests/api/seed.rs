@@ -7,8 +7,8 @@ use alter_core::key::KeyKind;
 use alter_core::secret::Secret;
 use alter_server::audit::{AuditEntry, ChainId, Outcome};
 use alter_server::model::{
-    ApiKey, App, AppId, AppSettings, Credential, CredentialId, CredentialKind, CredentialState, Grant, KeyId, KeyStatus, Lease, Opens,
-    Principal, Registration, RegistrationId, RegistrationKind, display_prefix,
+    Account, ApiKey, App, AppId, AppSettings, Credential, CredentialId, CredentialKind, CredentialState, Grant, KeyId, KeyStatus, Lease,
+    Opens, Principal, Registration, RegistrationId, RegistrationKind, display_prefix,
 };
 use alter_server::setup::Opened;
 use alter_server::store::{Commit, Effect};
@@ -25,6 +25,14 @@ pub struct Wanted {
     pub client_secret: &'static str,
     /// Whether the provider has a way to revoke tokens.
     pub revocation: bool,
+    /// The entry's `api`, besides its hosts.
+    pub api: serde_json::Value,
+    /// More sealed fields of the login.
+    pub fields: &'static [(&'static str, &'static str)],
+    /// Whose login it is.
+    pub owner: Principal,
+    /// The account that it opens.
+    pub account: Option<&'static str>,
 }
 
 impl Wanted {
@@ -37,6 +45,10 @@ impl Wanted {
             access_life_s: 0,
             client_secret: CLIENT_SECRET,
             revocation: true,
+            api: json!({}),
+            fields: &[],
+            owner: Principal::System,
+            account: None,
         }
     }
 }
@@ -85,9 +97,9 @@ pub async fn seed(opened: &Opened, wanted: &Wanted) -> Seeded {
         kind: CredentialKind::Oauth,
         provider: "test".to_owned(),
         secret: None,
-        owner: Principal::System,
+        owner: wanted.owner.clone(),
         label: None,
-        account: None,
+        account: wanted.account.map(|account| Account { identifier: account.to_owned(), display_name: None }),
         scopes: vec!["read".to_owned(), "write".to_owned()],
         generation: 1,
         access_expires_at: Some(now.plus(Duration::from_secs(wanted.access_life_s))),
@@ -98,15 +110,18 @@ pub async fn seed(opened: &Opened, wanted: &Wanted) -> Seeded {
         created_at: now,
         updated_at: now,
     };
-    let grants = [1, 2]
-        .map(|n| Grant { label: Some(format!("sibling {n}")), ..Grant::root(app.id, Opens::Login(credential.id), Principal::System, now) });
+    let grants = [1, 2].map(|n| Grant {
+        label: Some(format!("sibling {n}")),
+        ..Grant::root(app.id, Opens::Login(credential.id), wanted.owner.clone(), now)
+    });
     let (app_id, credential_id) = (app.id, credential.id);
     let ids = [grants[0].id.to_string(), grants[1].id.to_string()];
     let secret = BTreeMap::from([("client_secret".to_owned(), Secret::new(wanted.client_secret))]);
-    let tokens = BTreeMap::from([
+    let mut tokens = BTreeMap::from([
         ("access_token".to_owned(), Secret::new(wanted.login.access_token.as_str())),
         ("refresh_token".to_owned(), Secret::new(wanted.login.refresh_token.as_str())),
     ]);
+    tokens.extend(wanted.fields.iter().map(|(name, value)| ((*name).to_owned(), Secret::new(*value))));
     let client = opened.keys.seal(app.id, registration.id, &secret).expect("sealed");
     let sealed = opened.keys.seal(app.id, credential.id, &tokens).expect("sealed");
     let chain = ChainId::App(app.id);
@@ -137,6 +152,9 @@ fn settings(wanted: &Wanted) -> serde_json::Value {
             "api": { "hosts": [wanted.host] },
         },
     });
+    for (name, value) in wanted.api.as_object().expect("an object") {
+        settings["entry"]["api"][name] = value.clone();
+    }
     if wanted.revocation {
         settings["entry"]["revocation"] = json!({ "call": { "url": format!("{url}/revoke") } });
     }

@@ -6,8 +6,8 @@ use std::time::Duration;
 use alter_core::secret::Secret;
 use alter_server::audit::{AuditEntry, Outcome};
 use alter_server::model::{
-    Agent, AgentId, AgentStatus, AppId, AppSettings, CredentialState, Grant, GrantFilter, GrantId, GrantPolicy, GrantStatus, KeyStatus,
-    Membership, Opens, Principal, ScopeMismatch, View,
+    Agent, AgentId, AgentStatus, AppId, AppSettings, CredentialState, Grant, GrantFilter, GrantId, GrantKind, GrantPolicy, GrantStatus,
+    KeyStatus, Membership, Opens, Principal, ScopeMismatch, View,
 };
 use alter_server::store::{Commit, Declined, Effect, Entity, Lookup};
 
@@ -241,6 +241,11 @@ async fn each_sees_what_they_may() {
     assert_eq!(see(View::Agent { agent: planner, person: None }).await, [agents_own.id, of_user.id, of_app.id]);
     assert_eq!(see(View::Agent { agent: planner, person: Some(member("u1", &[])) }).await, [agents_own.id, of_user.id]);
     assert_eq!(see(View::Agent { agent: AgentId::random(), person: None }).await, []);
+    let both = [(None, 6), (Some(GrantKind::ManagedSecret), 6), (Some(GrantKind::Oauth), 0)];
+    for (kind, count) in both {
+        let list = vault.store.list_grants(app, GrantFilter { kind, ..GrantFilter::default() }, many(), 0).await.unwrap();
+        assert_eq!(list.total, count, "{kind:?}");
+    }
     let around = GrantFilter { around: Some(users.id), ..GrantFilter::default() };
     let found = vault.store.list_grants(app, around, many(), 0).await.unwrap();
     assert_eq!(found.grants.iter().map(|listed| listed.grant.id).collect::<Vec<_>>(), [users.id, of_user.id]);

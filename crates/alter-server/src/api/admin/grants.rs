@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use axum::Json;
@@ -12,13 +13,16 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::change::{Author, commit};
-use super::read::{self, PageQuery, Params, not_found};
+use super::read::{self, PageQuery, Params, invalid, not_found};
 use super::{secrets, shape};
 use crate::api::Vault;
 use crate::api::refusal::Refusal;
 use crate::audit::ChainId;
-use crate::model::{App, Grant, GrantFilter, GrantId, GrantStatus, Opens, Principal};
-use crate::store::Effect;
+use crate::model::{App, Grant, GrantFilter, GrantId, GrantKind, GrantStatus, Opens, Principal, ShownStatus};
+use crate::store::{Effect, Page};
+
+/// Delegations that are shown with a grant.
+const MOST_DELEGATIONS: NonZeroU32 = NonZeroU32::new(1000).expect("not zero");
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -32,10 +36,32 @@ struct NewGrant {
     expires_in: Option<u64>,
 }
 
-/// `?provider_id=SLUG`, next to the page's parameters.
+/// Which grants, next to the page's parameters.
 #[derive(Deserialize)]
 pub struct GrantQuery {
     provider_id: Option<String>,
+    grant_kind: Option<String>,
+    status: Option<String>,
+    account: Option<String>,
+    app_user_id: Option<String>,
+}
+
+impl GrantQuery {
+    /// # Errors
+    /// 400 naming the parameter.
+    fn filter(self) -> Result<GrantFilter, Refusal> {
+        let kind =
+            self.grant_kind.map(|word| GrantKind::parse(&word).ok_or_else(|| invalid("grant_kind must be oauth or managed_secret.")));
+        let status = self.status.map(|word| ShownStatus::parse(&word).ok_or_else(|| invalid("status must be active, expired or revoked.")));
+        Ok(GrantFilter {
+            kind: kind.transpose()?,
+            status: status.transpose()?,
+            provider: self.provider_id,
+            account: self.account,
+            subject: self.app_user_id,
+            ..GrantFilter::default()
+        })
+    }
 }
 
 /// `GET /apps/{app}/grants`
@@ -45,8 +71,7 @@ pub async fn list(
     Params(query): Params<PageQuery>,
     Params(only): Params<GrantQuery>,
 ) -> Result<Json<Value>, Refusal> {
-    let (app, page) = (read::app(&vault, &app).await?, query.page(GrantId::parse)?);
-    let filter = GrantFilter { provider: only.provider_id, ..GrantFilter::default() };
+    let (app, page, filter) = (read::app(&vault, &app).await?, query.page(GrantId::parse)?, only.filter()?);
     let mut known = HashMap::new();
     let grants = vault.store.grants(app.id, filter, page).await?;
     let mut items = Vec::with_capacity(grants.len());
@@ -105,8 +130,18 @@ pub async fn revoke(
 
 async fn shown(vault: &Vault, app: &App, named: &str) -> Result<Json<Value>, Refusal> {
     let grant = find(vault, app, named).await?;
-    let opened = opened(vault, app, &grant).await?;
-    Ok(Json(shape::grant(&grant, &opened, vault.clock.now())))
+    let (opened, now) = (opened(vault, app, &grant).await?, vault.clock.now());
+    let mut shown = shape::grant(&grant, &opened, now);
+    shown["delegations"] = delegations(vault, &grant).await?;
+    Ok(Json(shown))
+}
+
+/// What was delegated from a grant, ended ones too.
+async fn delegations(vault: &Vault, grant: &Grant) -> Result<Value, Refusal> {
+    let around = GrantFilter { around: Some(grant.id), ..GrantFilter::default() };
+    let found = vault.store.grants(grant.app, around, Page::first(MOST_DELEGATIONS)).await?;
+    let now = vault.clock.now();
+    Ok(found.iter().filter(|child| child.parent == Some(grant.id)).map(|child| shape::delegation(child, now)).collect())
 }
 
 async fn find(vault: &Vault, app: &App, named: &str) -> Result<Grant, Refusal> {

@@ -122,23 +122,28 @@ pub fn grant(grant: &Grant, opened: &Opened, now: Timestamp) -> Value {
         ShownStatus::Active | ShownStatus::Expired if gone => "deleted",
         status => status.as_str(),
     };
-    let (app_user_id, agent) = match &grant.principal {
+    let (app_user_id, group) = match &grant.on_behalf_of {
         Principal::User(person) => (Some(&person.subject), None),
-        principal => (None, principal.agent()),
+        Principal::Group { group, .. } => (None, Some(group)),
+        Principal::System | Principal::Agent { .. } => (None, None),
     };
+    let account = credential.and_then(|credential| credential.account.as_ref());
     json!({
         "grant_id": grant.id,
         "provider_id": secret.map(|secret| &secret.slug).or(credential.map(|credential| &credential.provider)),
         "managed_secret_id": grant.opens.secret(),
         "credential_id": grant.opens.credential_id(),
-        "account_identifier": credential.and_then(|credential| credential.account.as_ref()).map(|account| &account.identifier),
+        "account_identifier": account.map(|account| &account.identifier),
+        "account_display_name": account.and_then(|account| account.display_name.as_ref()),
         "principal_type": grant.principal.kind(),
         "app_user_id": app_user_id,
-        "agent_id": agent,
+        "external_group_id": group,
+        "agent_id": grant.principal.agent(),
         "label": grant.label,
         "parent_grant_id": grant.parent,
         "depth": grant.depth,
         "delegable": grant.delegable,
+        "scopes": credential.map(|credential| &credential.scopes),
         "scope_constraint": grant.scope_constraint,
         "grant_policy": grant.policy,
         "status": status,
@@ -148,6 +153,18 @@ pub fn grant(grant: &Grant, opened: &Opened, now: Timestamp) -> Value {
         "revoked_at": grant.revoked_at,
         "last_used_at": grant.last_used_at,
         "scope_mismatch": grant.scope_mismatch,
+    })
+}
+
+/// A grant that was delegated from another one, beside that one.
+pub fn delegation(grant: &Grant, now: Timestamp) -> Value {
+    json!({
+        "grant_id": grant.id,
+        "agent_id": grant.principal.agent(),
+        "delegable": grant.delegable,
+        "scope_constraint": grant.scope_constraint,
+        "status": grant.shown_status(now),
+        "expires_at": grant.expires_at,
     })
 }
 

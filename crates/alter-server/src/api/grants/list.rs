@@ -4,13 +4,14 @@ use std::num::NonZeroU32;
 
 use serde_json::{Value, json};
 
+use super::place::Places;
 use super::{person, shape};
 use crate::api::Vault;
 use crate::api::members::{Members, invalid};
 use crate::api::pipeline::{Admitted, Answer, Call, Verdict};
 use crate::api::refusal::Refusal;
 use crate::audit::{AuditEntry, Outcome};
-use crate::model::{GrantFilter, ShownStatus, View};
+use crate::model::{GrantFilter, GrantKind, ShownStatus, View};
 
 const USUAL_LIMIT: u64 = 100;
 const HIGHEST_LIMIT: u64 = 1000;
@@ -35,6 +36,7 @@ impl Call for ListGrants {
         };
         let filter = GrantFilter {
             view,
+            kind: kind(&mut members)?,
             provider: members.text("provider_id")?,
             status: status(&mut members)?,
             account: members.text("account")?,
@@ -43,8 +45,15 @@ impl Call for ListGrants {
         };
         members.nothing_else()?;
         let found = vault.store.list_grants(app, filter, limit, offset).await?;
-        let now = vault.clock.now();
-        let items: Vec<Value> = found.grants.iter().map(|listed| shape::item(listed, now)).collect();
+        let (now, mut places) = (vault.clock.now(), Places::new(vault, app));
+        let mut items: Vec<Value> = Vec::with_capacity(found.grants.len());
+        for listed in &found.grants {
+            let api_base_url = match listed.login() {
+                Some(login) => places.of(login).await?,
+                None => None,
+            };
+            items.push(shape::item(listed, api_base_url, now));
+        }
         let answer = json!({
             "total": found.total,
             "limit": limit,
@@ -62,6 +71,11 @@ fn page(members: &mut Members) -> Result<(NonZeroU32, u64), Refusal> {
     let limit = in_range.and_then(|limit| u32::try_from(limit).ok()).and_then(NonZeroU32::new);
     let limit = limit.ok_or_else(|| invalid(format!("limit must be from 1 to {HIGHEST_LIMIT}.")))?;
     Ok((limit, members.whole_number("offset")?.unwrap_or(0)))
+}
+
+fn kind(members: &mut Members) -> Result<Option<GrantKind>, Refusal> {
+    let Some(word) = members.text("grant_kind")? else { return Ok(None) };
+    GrantKind::parse(&word).map(Some).ok_or_else(|| invalid("grant_kind must be oauth or managed_secret."))
 }
 
 fn status(members: &mut Members) -> Result<Option<ShownStatus>, Refusal> {

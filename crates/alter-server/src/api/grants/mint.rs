@@ -2,6 +2,7 @@
 
 use http::StatusCode;
 
+use super::place::Places;
 use super::policy::{Route, WantedPolicy};
 use super::{own_access, shape};
 use crate::api::Vault;
@@ -11,7 +12,7 @@ use crate::api::refusal::Refusal;
 use crate::api::token::{grant_deleted, grant_expired, grant_revoked};
 use crate::audit::{AuditEntry, Outcome};
 use crate::clock::Timestamp;
-use crate::model::{CredentialState, Grant, GrantFilter, SecretStatus, ShownStatus};
+use crate::model::{CredentialKind, CredentialState, Grant, GrantFilter, SecretStatus, ShownStatus};
 use crate::store::{Effect, GrantAccess, Page};
 
 const LONGEST_LABEL: usize = 255;
@@ -54,7 +55,11 @@ impl Call for MintGrant {
             ..Grant::root(source.grant.app, source.grant.opens, source.grant.principal.clone(), now)
         };
         note(row, |row| row.subject("grant", minted.id));
-        let answer = shape::info(&minted, provider(&source), source.credential.as_ref(), now);
+        let api_base_url = match source.credential.as_ref().filter(|credential| credential.kind == CredentialKind::Oauth) {
+            Some(login) => Places::new(vault, source.grant.app).of(login).await?,
+            None => None,
+        };
+        let answer = shape::info(&minted, provider(&source), source.credential.as_ref(), api_base_url, now);
         Ok(Verdict { effects: vec![Effect::CreateGrant(Box::new(minted))], answer: Answer::Json(answer) })
     }
 }

@@ -7,6 +7,7 @@ pub mod constraint;
 mod delegate;
 mod list;
 mod mint;
+mod place;
 pub mod policy;
 mod revoke;
 pub mod shape;

@@ -5,8 +5,8 @@ use serde_json::{Map, Value, json};
 use crate::clock::Timestamp;
 use crate::model::{Credential, CredentialState, Grant, ListedGrant, SecretStatus};
 
-/// One entry of a list. Which members it has depends on `grant_kind`.
-pub fn item(listed: &ListedGrant, now: Timestamp) -> Value {
+/// One entry of a list. Which members it has depends on `grant_kind`. `api_base_url` is where a login's API is.
+pub fn item(listed: &ListedGrant, api_base_url: Option<String>, now: Timestamp) -> Value {
     let mut members = common(&listed.grant, now);
     let delegated = listed.grant.is_delegated();
     match (&listed.secret, &listed.credential) {
@@ -31,6 +31,7 @@ pub fn item(listed: &ListedGrant, now: Timestamp) -> Value {
             members.insert("scope_mismatch".into(), listed.grant.scope_mismatch.is_some().into());
             members.insert("needs_reconnect".into(), needs_reconnect(credential.as_ref()).into());
             members.insert("delegated_agent_ids".into(), json!(listed.delegated_to));
+            members.insert("api_base_url".into(), json!(api_base_url));
             members.insert("expires_at".into(), json!(credential.as_ref().and_then(|credential| credential.access_expires_at)));
         }
     }
@@ -40,8 +41,8 @@ pub fn item(listed: &ListedGrant, now: Timestamp) -> Value {
     Value::Object(members)
 }
 
-/// A grant that was just made on a login or a secret.
-pub fn info(grant: &Grant, provider: &str, credential: Option<&Credential>, now: Timestamp) -> Value {
+/// A grant that was just made on a login or a secret. `api_base_url` is where the login's API is.
+pub fn info(grant: &Grant, provider: &str, credential: Option<&Credential>, api_base_url: Option<String>, now: Timestamp) -> Value {
     let mut members = common(grant, now);
     let account = credential.and_then(|credential| credential.account.as_ref());
     members.insert("provider_id".into(), provider.into());
@@ -50,6 +51,7 @@ pub fn info(grant: &Grant, provider: &str, credential: Option<&Credential>, now:
     members.insert("expires_at".into(), json!(credential.and_then(|credential| credential.access_expires_at)));
     members.insert("account_identifier".into(), json!(account.map(|account| &account.identifier)));
     members.insert("account_display_name".into(), json!(account.and_then(|account| account.display_name.as_ref())));
+    members.insert("api_base_url".into(), json!(api_base_url));
     Value::Object(members)
 }
 

@@ -11,8 +11,8 @@ use super::rows::{self, blob, owned};
 use super::{credentials, sealed};
 use crate::clock::Timestamp;
 use crate::model::{
-    AgentId, AppId, CredentialId, Grant, GrantFilter, GrantId, GrantPolicy, GrantStatus, ListedGrant, Membership, Opens, Principal,
-    ScopeMismatch, SecretId, ShownStatus, View,
+    AgentId, AppId, CredentialId, Grant, GrantFilter, GrantId, GrantKind, GrantPolicy, GrantStatus, ListedGrant, Membership, Opens,
+    Principal, ScopeMismatch, SecretId, ShownStatus, View,
 };
 use crate::store::{Declined, Entity, GrantAccess, GrantList, Lookup, Page};
 
@@ -120,6 +120,7 @@ impl Condition {
         condition.value(blob(app.0));
         condition.view(&filter.view);
         condition.status(filter.status);
+        condition.kind(filter.kind);
         let equal = [
             (" AND coalesce(s.slug, c.provider) = ", filter.provider.clone().map(Value::from)),
             (" AND coalesce(g.credential, g.secret) = ", filter.credential.map(|id| blob(id.0))),
@@ -177,6 +178,14 @@ impl Condition {
             self.value(to_json(&Principal::Group { issuer: member.person.issuer.clone(), group: group.clone() }).into());
         }
         self.sql.push(')');
+    }
+
+    fn kind(&mut self, kind: Option<GrantKind>) {
+        self.sql.push_str(match kind {
+            None => "",
+            Some(GrantKind::Oauth) => " AND g.secret IS NULL",
+            Some(GrantKind::ManagedSecret) => " AND g.secret IS NOT NULL",
+        });
     }
 
     fn status(&mut self, status: Option<ShownStatus>) {
