@@ -5,6 +5,7 @@
 // Prints one line of JSON, {"issuer": "http://127.0.0.1:PORT"}, once it listens, and ends when its standard input does.
 // Its sign-in page takes any name without a password being looked at; the name is the subject. Optional members of the argument:
 // "ttl" (seconds by kind of token, as oidc-provider names them) and "groups" (the groups of everybody).
+// `POST /test/end-grants` takes back everything that people have agreed to, as they do in a provider's settings.
 
 import { createServer } from "node:http";
 import { Provider } from "oidc-provider";
@@ -31,7 +32,29 @@ const provider = new Provider(issuer, {
   }),
 });
 
-server.on("request", provider.callback());
+const given = new Set();
+provider.on("grant.success", (context) => given.add(context.oidc.entities.Grant?.jti ?? context.oidc.entities.AccessToken?.grantId));
+
+/** Ends what was agreed to: its tokens, and the consent itself, so that people are asked anew. */
+async function endGrants() {
+  for (const grant of given) {
+    await Promise.all([provider.AccessToken, provider.RefreshToken].map((kind) => kind.revokeByGrantId(grant)));
+    await (await provider.Grant.find(grant))?.destroy();
+  }
+  given.clear();
+}
+
+const protocol = provider.callback();
+server.on("request", (request, response) => {
+  if (request.method === "POST" && request.url === "/test/end-grants") {
+    endGrants().then(
+      () => response.writeHead(204).end(),
+      (error) => response.writeHead(500).end(String(error)),
+    );
+  } else {
+    protocol(request, response);
+  }
+});
 process.stdout.write(`${JSON.stringify({ issuer })}\n`);
 process.stdin.resume();
 process.stdin.on("end", () => process.exit(0));

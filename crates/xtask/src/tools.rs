@@ -172,6 +172,40 @@ pub fn cargo_deny(project: &Project) -> Result<PathBuf, Failure> {
     Ok(from_source)
 }
 
+/// A browser that the tests of the pages drive: the one that `ALTER_CHROMIUM` names, one on the machine, or Debian's, which is installed where that is
+/// ours to do.
+///
+/// # Errors
+/// When there is none and it cannot be installed.
+pub fn chromium() -> Result<PathBuf, Failure> {
+    if let Some(chosen) = std::env::var_os("ALTER_CHROMIUM") {
+        return Ok(chosen.into());
+    }
+    let known = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome", "/usr/bin/google-chrome-stable"];
+    let found = || known.iter().map(PathBuf::from).find(|program| program.is_file());
+    if let Some(program) = found() {
+        return Ok(program);
+    }
+    debian_package("chromium")?;
+    found().ok_or_else(|| Failure::new("chromium was installed and is not at /usr/bin/chromium").help("name it with ALTER_CHROMIUM"))
+}
+
+/// Installs a package of Debian's or Ubuntu's.
+///
+/// # Errors
+/// When it cannot be installed: this is another system, or not the root user's session. The help says what to do by hand.
+pub fn debian_package(name: &str) -> Result<(), Failure> {
+    let help = format!("on Debian and Ubuntu, as root: apt-get install {name}");
+    let apt = |args: &[&str]| Run::new("apt-get").args(args).env("DEBIAN_FRONTEND", "noninteractive").limit(INSTALL_LIMIT).success();
+    let install = || apt(&["install", "-y", "-qq", "--no-install-recommends", name]);
+    let installed = install().or_else(|_| {
+        // A machine that has never asked knows no packages.
+        apt(&["update", "-qq"])?;
+        install()
+    });
+    installed.map(drop).map_err(|failure| failure.help(&help))
+}
+
 /// A program that has to be on the machine already.
 pub struct Prerequisite {
     program: &'static str,

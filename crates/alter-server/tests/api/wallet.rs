@@ -59,7 +59,7 @@ async fn a_person_sees_what_is_used_and_why_and_takes_it_back() {
     let page = browser.follow(taken).await;
     assert!(page.text.contains("has no access to any account of yours"), "{}", page.text);
     assert_eq!(site.token(&json!(grant)).await.refusal(), (400, "grant_revoked".into()));
-    let row = site.rows().await.into_iter().find(|row| row["action"] == "grant.revoke").expect("a row");
+    let row = site.rows().await.into_iter().rfind(|row| row["action"] == "grant.revoke").expect("a row");
     assert_eq!((&row["subject"], &row["grant_id"]), (&json!("user:ada"), &json!(grant)));
     // Pressed twice, it says so.
     let again = browser.post(&disconnect, &page.url, &[]).await;

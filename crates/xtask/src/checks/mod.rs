@@ -4,6 +4,7 @@ mod counts;
 mod deny;
 mod layout;
 pub mod node;
+mod pages;
 pub mod python;
 pub mod rust;
 
@@ -33,6 +34,8 @@ pub enum Group {
     Python,
     /// The TypeScript package: formatting, lints, types and tests.
     Node,
+    /// The vault's pages in a real browser.
+    Pages,
     /// Programs that end in the middle of their calls, on every Python of the machine and on Node.
     Endurance,
     /// Calls recorded on the public package, replayed on ours.
@@ -62,6 +65,7 @@ pub fn run(project: &Project, report: &mut Report, only: &[Group]) {
             Group::Deny => deny::run(project, report),
             Group::Python => python::run(project, report),
             Group::Node => node::run(project, report),
+            Group::Pages => pages::run(project, report),
             Group::Endurance => endurance::check(project, report),
             Group::Recorded => python::recorded(project, report),
             Group::Conformance => conformance::all(project, report),

@@ -145,7 +145,7 @@ impl Site {
         self.people.token(json!({"sub": subject}))
     }
 
-    /// The rows of the app, newest first.
+    /// The rows of the app, oldest first.
     pub async fn rows(&self) -> Vec<Value> {
         self.people.vault.read("/audit?app=demo&limit=1000").await["items"].as_array().expect("rows").clone()
     }

@@ -1,0 +1,213 @@
+// The pages of the vault, in a real browser, against a real identity provider and a real OAuth provider.
+
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { App, CredentialRevokedError, GrantRevokedError } from "@alter-ai/alter-sdk";
+import { agreeThere, look, openBrowser, person, signInThere } from "./support/look.mjs";
+import { eventually, Stage } from "./support/stage.mjs";
+
+let stage;
+let browser;
+let app;
+let userToken;
+
+before(async () => {
+  [stage, browser] = await Promise.all([Stage.set(), openBrowser()]);
+  app = new App({ apiKey: stage.key, baseUrl: stage.url });
+});
+
+after(async () => {
+  await app?.close();
+  await browser?.close();
+  await stage?.clear();
+});
+
+/** Calls the provider through a grant; gives what it said. */
+async function call(grantId) {
+  const response = await app.request("GET", `${stage.calendar.issuer}/me`, { grantId, reason: "show the calendar" });
+  assert.equal(response.status, 200);
+  return response.json();
+}
+
+test("a person signs in", async () => {
+  const ada = await person(browser, stage.url);
+  const session = await app.createAuthSession();
+  await ada.page.goto(session.authUrl);
+  await look(ada.page, "sign-in");
+  await ada.page.getByRole("button").click();
+  await signInThere(ada.page, stage.people.issuer, "ada");
+  await ada.page.getByRole("heading", { name: "You are signed in" }).waitFor();
+  await look(ada.page, "signed-in");
+  ({ userToken } = await app.pollAuthSession(session.sessionToken));
+  assert.equal(await app.verifyUserToken(userToken), "ada");
+  await ada.page.goto(session.authUrl);
+  await ada.page.getByRole("heading", { name: "This link is over" }).waitFor();
+  await look(ada.page, "over");
+  assert.deepEqual(ada.complaints.filter((text) => !text.includes("410")), []);
+  await ada.close();
+});
+
+test("consent, expiry choice, grant, call, refresh, revocation there, and again under the same id", async () => {
+  const ada = await person(browser, stage.url);
+  const { page } = ada;
+  const session = await app.createConnectSession({ allowedProviders: ["calendar"], userToken });
+  await page.goto(session.connectUrl);
+  await look(page, "connect-sign-in");
+  await page.getByRole("button", { name: /^Continue to/ }).click();
+  await signInThere(page, stage.people.issuer, "ada");
+  await page.getByRole("heading", { name: "Connect Sunny Calendar to Calendar Helper" }).waitFor();
+  await look(page, "connect");
+
+  // By keyboard alone: the choice for how long, then on to the provider.
+  await page.getByRole("radio", { name: /^30 days/ }).focus();
+  await page.keyboard.press("ArrowUp");
+  assert.ok(await page.getByRole("radio", { name: /^7 days/ }).isChecked());
+  await page.keyboard.press("Tab");
+  assert.equal(await page.evaluate(() => document.activeElement?.textContent), "Continue to Sunny Calendar");
+  await page.keyboard.press("Enter");
+  await signInThere(page, stage.calendar.issuer, "ada.at.calendar");
+  await page.getByRole("heading", { name: "Connected to Calendar Helper" }).waitFor();
+  await look(page, "connected");
+
+  const [result] = await app.pollConnectSession(session.sessionToken);
+  assert.equal(result.accountIdentifier, "ada.at.calendar@example.com");
+  const days = (Date.parse(result.grantPolicy.expiresAt) - Date.now()) / 86_400_000;
+  assert.ok(days > 6.9 && days <= 7, `${days} days`);
+  assert.equal((await call(result.grantId)).sub, "ada.at.calendar");
+
+  await eventually("the login is refreshed", async () => {
+    await call(result.grantId);
+    return (await stage.count("credential.renew")) > 0;
+  });
+
+  await stage.calendar.endGrants();
+  const refused = await eventually("the login is dead", () => call(result.grantId).then(() => null, (error) => error));
+  assert.ok(refused instanceof CredentialRevokedError, String(refused));
+  const repair = await app.createConnectSessionForError(refused, { userToken });
+  await page.goto(repair.connectUrl);
+  await agreeThere(page, stage.calendar.issuer);
+  await page.getByRole("heading", { name: "Connected to Calendar Helper" }).waitFor();
+  const [repaired] = await app.pollConnectSession(repair.sessionToken);
+  assert.deepEqual([repaired.grantId, repaired.operation], [result.grantId, "reauth"]);
+  assert.equal((await call(result.grantId)).sub, "ada.at.calendar");
+  assert.deepEqual(ada.complaints, []);
+  await ada.close();
+});
+
+test("the Wallet shows what is used and why, and takes it back", async () => {
+  const ada = await person(browser, stage.url);
+  const { page } = ada;
+  const { grants } = await app.listGrants({ userToken });
+  const grantId = grants[0].grantId;
+  await page.goto(`${stage.url}/wallet/Calendar%20Helper`);
+  await look(page, "wallet-sign-in");
+  await page.getByRole("button", { name: /^Continue to/ }).click();
+  await signInThere(page, stage.people.issuer, "ada");
+  await page.getByRole("heading", { name: "What Calendar Helper may use for you" }).waitFor();
+  for (const summary of await page.locator("summary").all()) {
+    await summary.click();
+  }
+  await page.getByText("Reason: show the calendar").first().waitFor();
+  await look(page, "wallet");
+  await page.getByRole("button", { name: "Disconnect Sunny Calendar" }).click();
+  await page.getByText("has no access to any account of yours").waitFor();
+  await look(page, "wallet-empty");
+  await assert.rejects(call(grantId), GrantRevokedError);
+  await eventually("the provider is told", async () => (await stage.count("credential.revoke")) > 0);
+  await page.getByRole("button", { name: "Sign out" }).click();
+  await page.getByRole("heading", { name: "You are signed out" }).waitFor();
+  await look(page, "signed-out");
+  assert.deepEqual(ada.complaints, []);
+  await ada.close();
+});
+
+test("a person enters a key of their own, or says no", async () => {
+  const ada = await person(browser, stage.url);
+  const { page } = ada;
+  const ask = (more) => app.createManagedSecretConnectSession({ provider: "weather", userToken, ...more });
+  const session = await ask({ agent: "planner", delegable: true });
+  await page.goto(session.connectUrl);
+  await page.getByRole("button", { name: /^Continue to/ }).click();
+  await signInThere(page, stage.people.issuer, "ada");
+  await page.getByRole("heading", { name: "Enter your key for weather" }).waitFor();
+  await look(page, "key-entry");
+  await page.getByLabel("Key").fill("spoilt\u00e9");
+  await page.getByRole("button", { name: "Save the key" }).click();
+  await page.getByRole("alert").waitFor();
+  assert.equal(await page.evaluate(() => document.activeElement?.getAttribute("role")), "alert", "the summary takes the focus");
+  assert.equal(await page.getByLabel("Key").inputValue(), "", "a key is not sent back");
+  await look(page, "key-entry-wrong");
+  await page.getByLabel("Key").fill("key-of-ada");
+  await page.getByRole("checkbox").check();
+  await page.getByRole("button", { name: "Save the key" }).click();
+  await page.getByRole("heading", { name: "Connected to Calendar Helper" }).waitFor();
+  const { grants } = await app.listGrants({ userToken, status: "active" });
+  assert.deepEqual(grants.map((grant) => grant.managedSecretSlug).sort(), ["weather", "weather"]);
+
+  const again = await ask({});
+  assert.equal(again.path, "fast_path");
+  await page.goto(again.connectUrl);
+  await look(page, "key-confirm");
+  await page.getByRole("button", { name: "Do not connect" }).click();
+  await page.getByRole("heading", { name: "Nothing was connected" }).waitFor();
+  await look(page, "denied");
+  assert.deepEqual(ada.complaints.filter((text) => !text.includes("422")), []);
+  await ada.close();
+});
+
+test("several providers, an agent that may pass access on, and somebody else's link", async () => {
+  const bob = await person(browser, stage.url);
+  const { page } = bob;
+  const session = await app.createConnectSession({
+    allowedProviders: ["calendar", "archive"], agent: "planner", delegable: true, userToken, grantPolicy: { maxTtlSeconds: 7200 },
+  });
+  await page.goto(session.connectUrl);
+  await page.getByRole("button", { name: /^Continue to/ }).click();
+  await signInThere(page, stage.people.issuer, "bob");
+  await page.getByRole("heading", { name: "This link is for somebody else" }).waitFor();
+  await look(page, "connect-stranger");
+  await bob.close();
+
+  const ada = await person(browser, stage.url);
+  await ada.page.goto(session.connectUrl);
+  await ada.page.getByRole("button", { name: /^Continue to/ }).click();
+  await signInThere(ada.page, stage.people.issuer, "ada");
+  await ada.page.getByRole("heading", { name: "Connect accounts to Calendar Helper" }).waitFor();
+  await look(ada.page, "connect-several");
+  await ada.page.getByRole("radio", { name: "Old Archive" }).check();
+  await ada.page.getByRole("button", { name: "Continue", exact: true }).click();
+  await signInThere(ada.page, stage.calendar.issuer, "ada.at.archive");
+  await ada.page.getByText("Old Archive is connected").waitFor();
+  await look(ada.page, "connect-one-done");
+  await ada.page.getByRole("button", { name: "That is all" }).click();
+  await ada.page.getByRole("heading", { name: "Connected to Calendar Helper" }).waitFor();
+  const [result] = await app.pollConnectSession(session.sessionToken);
+  assert.equal(result.delegation.delegable, false);
+  assert.deepEqual([...ada.complaints, ...bob.complaints], []);
+  await ada.close();
+});
+
+test("the window that opened a page is told how it ended", async () => {
+  const origin = new URL(stage.people.issuer).origin;
+  await stage.alter(["app", "set", "Calendar Helper", "--allowed-origin", origin]);
+  const session = await app.createConnectSession({ allowedProviders: ["calendar"], allowedOrigin: origin });
+  const ada = await person(browser, stage.url);
+  const { page } = ada;
+  await page.goto(`${stage.people.issuer}/.well-known/openid-configuration`);
+  const opened = page.waitForEvent("popup");
+  await page.evaluate((url) => {
+    globalThis.told = new Promise((resolve) => {
+      addEventListener("message", (message) => resolve({ origin: message.origin, data: message.data }), { once: true });
+    });
+    open(url);
+  }, session.connectUrl);
+  const popup = await opened;
+  await popup.getByRole("button", { name: "Do not connect" }).click();
+  const told = await page.evaluate(() => globalThis.told);
+  assert.deepEqual(told, {
+    origin: stage.url,
+    data: { type: "alter:connect", status: "denied", grants: [], error_code: "connect_denied" },
+  });
+  await eventually("the window closes itself", () => popup.isClosed());
+  await ada.close();
+});
