@@ -2,7 +2,7 @@
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::commands::{agent, app, audit, completions, config, grant, idp, init, key, provider, request, secret, serve};
+use crate::commands::{agent, app, audit, completions, config, connect, grant, idp, init, key, provider, request, secret, serve};
 
 /// Credential vault for AI agents: your code makes the call, the vault adds the credential.
 #[derive(Debug, Parser)]
@@ -74,6 +74,8 @@ pub enum Command {
     Key(key::KeyCommand),
     /// Make an HTTP call through a grant, like curl
     Request(Box<request::RequestArgs>),
+    /// Connect an account of your own to an application, in the browser
+    Connect(connect::ConnectArgs),
     /// The audit trail: read it, verify it
     #[command(subcommand)]
     Audit(audit::AuditCommand),

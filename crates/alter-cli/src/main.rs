@@ -14,7 +14,7 @@ use clap::Parser;
 
 use cli::{Cli, Command};
 use commands::context::Context;
-use commands::{agent, app, audit, completions, config, grant, help, idp, init, key, provider, request, secret, serve};
+use commands::{agent, app, audit, completions, config, connect, grant, help, idp, init, key, provider, request, secret, serve};
 use failure::{Exit, Failure, Outcome};
 use output::Output;
 use zeroizing_alloc::ZeroAlloc;
@@ -31,10 +31,10 @@ fn main() -> ExitCode {
     };
     let output = Output::new(cli.global.json, cli.global.verbose);
     let context = Context { output, global: cli.global };
-    // A vault that is interrupted stops in order; any other command just ends.
-    let serves = matches!(cli.command, Command::Serve(_));
+    // A vault that is interrupted stops in order, and a session is given up; any other command just ends.
+    let ends_itself = matches!(cli.command, Command::Serve(_) | Command::Connect(_));
     let command = run(cli.command, &context);
-    match if serves { in_runtime(command) } else { in_runtime(until_interrupted(command)) } {
+    match if ends_itself { in_runtime(command) } else { in_runtime(until_interrupted(command)) } {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             output.failure(&failure);
@@ -69,6 +69,7 @@ async fn run(command: Command, context: &Context) -> Outcome {
         Command::Idp(command) => idp::run(command, context).await,
         Command::Key(command) => key::run(command, context).await,
         Command::Request(arguments) => request::run(*arguments, context).await,
+        Command::Connect(arguments) => connect::run(arguments, context).await,
         Command::Audit(command) => audit::run(command, context).await,
         Command::Config(command) => config::run(&command, context),
         Command::Completions(arguments) => {

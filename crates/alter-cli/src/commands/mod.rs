@@ -3,8 +3,10 @@
 pub mod agent;
 pub mod app;
 pub mod audit;
+mod caller;
 pub mod completions;
 pub mod config;
+pub mod connect;
 pub mod context;
 pub mod grant;
 pub mod help;

@@ -3,6 +3,7 @@
 mod agents;
 mod apps;
 mod audit;
+mod connect;
 mod first_steps;
 mod help;
 mod idp;

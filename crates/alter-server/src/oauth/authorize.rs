@@ -16,6 +16,8 @@ pub struct Wanted<'a> {
     pub scopes: &'a [String],
     /// Whether the person shall pick an account even if one is signed in.
     pub switch_account: bool,
+    /// The account that the provider should suggest.
+    pub login_hint: Option<&'a str>,
 }
 
 /// Where the person goes, and what has to be kept until they are back.
@@ -67,6 +69,10 @@ impl Client {
             let prompt = asked_anyway.filter(|prompt| *prompt != "select_account" && *prompt != "none");
             query.append_pair("prompt", &prompt.map_or_else(|| "select_account".to_owned(), |prompt| format!("select_account {prompt}")));
         }
+        // As `prompt`: only OpenID Connect defines it.
+        if let Some(hint) = wanted.login_hint.filter(|_| self.provider.issuer.is_some()) {
+            query.append_pair("login_hint", hint);
+        }
         // Behind a fragment, too: what follows the URL is what the provider's page reads.
         Ok(Departure { url: format!("{}?{}", endpoint.url, query.finish()), verifier, nonce })
     }
@@ -91,7 +97,9 @@ mod tests {
 
     fn ask(id: &str, scopes: &[&str], switch_account: bool) -> Departure {
         let scopes: Vec<String> = scopes.iter().map(|scope| (*scope).to_owned()).collect();
-        client_of(id).authorization(&Wanted { state: "st", scopes: &scopes, switch_account }).expect("random bytes")
+        client_of(id)
+            .authorization(&Wanted { state: "st", scopes: &scopes, switch_account, login_hint: Some("ada@example.com") })
+            .expect("random bytes")
     }
 
     #[test]
@@ -130,6 +138,8 @@ mod tests {
         assert_eq!(sent(&ask("gitlab", &["openid"], true))["prompt"], "select_account");
         assert_eq!(sent(&ask("atlassian", &["read:me"], true))["prompt"], "consent");
         assert_eq!(sent(&ask("google", &["openid"], false))["prompt"], "consent");
+        assert_eq!(sent(&ask("google", &["openid"], false))["login_hint"], "ada@example.com");
+        assert!(!sent(&ask("github", &["repo"], false)).contains_key("login_hint"));
     }
 
     #[test]

@@ -237,9 +237,12 @@ impl Visit<'_> {
             Err(error) => return self.unconfigured(stored, provider, &error.to_string()).await,
         };
         let state = unguessable()?;
-        let switch_account = matches!(&stored.session.flow, Flow::Logins { switch_account: true, .. });
+        let (switch_account, login_hint) = match &stored.session.flow {
+            Flow::Logins { switch_account, login_hint, .. } => (*switch_account, login_hint.as_deref()),
+            Flow::Key { .. } => (false, None),
+        };
         let departure = client
-            .authorization(&Wanted { state: &state, scopes: &asked.scopes, switch_account })
+            .authorization(&Wanted { state: &state, scopes: &asked.scopes, switch_account, login_hint })
             .map_err(|error| Refusal::internal().because(error.to_string()))?;
         let start = trip::Start {
             app,

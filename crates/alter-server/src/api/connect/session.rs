@@ -59,6 +59,8 @@ pub enum Flow {
         asked: Vec<Asked>,
         /// Whether the person shall pick an account even if one is signed in.
         switch_account: bool,
+        /// The account that providers should suggest.
+        login_hint: Option<String>,
     },
     /// A key of their own, placed by a managed secret's rules, or the use of one that they have already.
     Key {
@@ -259,7 +261,7 @@ pub(super) mod tests {
     pub fn session() -> Session {
         let asked = vec![Asked { provider: "github".into(), scopes: vec!["repo".into()] }];
         Session {
-            flow: Flow::Logins { asked, switch_account: false },
+            flow: Flow::Logins { asked, switch_account: false, login_hint: None },
             user: None,
             holder: Principal::System,
             agent: None,

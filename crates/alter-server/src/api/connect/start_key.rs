@@ -118,7 +118,7 @@ impl Wanted {
             agent,
             repair,
             rest: Session {
-                flow: Flow::Logins { asked: Vec::new(), switch_account: false },
+                flow: Flow::Logins { asked: Vec::new(), switch_account: false, login_hint: None },
                 user: None,
                 holder: Principal::System,
                 agent: None,

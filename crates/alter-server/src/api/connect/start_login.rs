@@ -21,6 +21,7 @@ use crate::store::{Effect, GrantAccess};
 
 const MOST_SCOPES: usize = 200;
 const LONGEST_SCOPE: usize = 512;
+const LONGEST_HINT: usize = 255;
 
 /// The endpoint.
 pub struct StartLogin;
@@ -59,6 +60,7 @@ struct Wanted {
     required_scopes: BTreeMap<String, Vec<String>>,
     direct: bool,
     switch_account: bool,
+    login_hint: Option<String>,
     repair: Option<String>,
     delegable: Option<bool>,
     scope_constraint: Option<Vec<String>>,
@@ -86,13 +88,14 @@ impl Wanted {
             required_scopes: members.lists("required_scopes")?.unwrap_or_default(),
             direct: members.boolean("direct")?.unwrap_or_default(),
             switch_account: members.boolean("switch_account")?.unwrap_or_default(),
+            login_hint: login_hint(&mut members)?,
             repair: members.text("repair_grant_id")?,
             delegable: members.boolean("delegable")?,
             scope_constraint: constraint,
             agent: members.text("agent")?,
             person: person(vault, request.key.app, &mut members).await?.map(|member| member.person),
             rest: Session {
-                flow: Flow::Logins { asked: Vec::new(), switch_account: false },
+                flow: Flow::Logins { asked: Vec::new(), switch_account: false, login_hint: None },
                 user: None,
                 holder: Principal::System,
                 agent: None,
@@ -159,7 +162,7 @@ impl Wanted {
         session.scope_constraint = self.scope_constraint;
         session.direct = wanted::direct(self.direct, session.repair.is_some(), session.delegable);
         session.user = self.person;
-        session.flow = Flow::Logins { asked, switch_account: self.switch_account };
+        session.flow = Flow::Logins { asked, switch_account: self.switch_account, login_hint: self.login_hint };
         Ok((session, warnings))
     }
 
@@ -190,6 +193,15 @@ impl Wanted {
             Ok(Asked { provider, scopes })
         };
         providers.into_iter().map(ask).collect()
+    }
+}
+
+fn login_hint(members: &mut Members) -> Result<Option<String>, Refusal> {
+    match members.text("login_hint")? {
+        Some(hint) if hint.chars().count() > LONGEST_HINT || hint.chars().any(char::is_control) => {
+            Err(members.invalid("login_hint", &format!("must have at most {LONGEST_HINT} characters, none of them a control character")))
+        }
+        hint => Ok(hint),
     }
 }
 

@@ -39,6 +39,7 @@ async fn a_session_that_cannot_be_is_refused_at_once() {
         (json!({"repair_grant_id": nobody, "requested_grant": {"label": "x"}}), 400, "invalid_request"),
         (json!({"repair_grant_id": nobody, "switch_account": true}), 400, "invalid_request"),
         (json!({"repair_grant_id": nobody, "allowed_providers": null}), 400, "invalid_request"),
+        (json!({"login_hint": "x".repeat(256)}), 400, "invalid_request"),
         (json!({"user_token": "nonsense"}), 401, "jwt_validation_error"),
         (json!({"colour": "red"}), 400, "invalid_request"),
     ] {
