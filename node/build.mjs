@@ -7,7 +7,16 @@
 // entry only names what it exports.
 
 import { spawnSync } from "node:child_process";
-import { copyFileSync, existsSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import {
+  copyFileSync,
+  existsSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -72,9 +81,15 @@ function replaceOld() {
 }
 
 function sameFiles(one, other) {
-  const names = readdirSync(one).sort();
+  const names = filesOf(one);
   const same = (name) => readFileSync(join(one, name)).equals(readFileSync(join(other, name)));
-  return names.join() === readdirSync(other).sort().join() && names.every(same);
+  return names.join() === filesOf(other).join() && names.every(same);
+}
+
+/** The files in a folder and in those within it. */
+function filesOf(folder) {
+  const names = readdirSync(folder, { recursive: true });
+  return names.filter((name) => statSync(join(folder, name)).isFile()).sort();
 }
 
 const { values } = parseArgs({ options: { addon: { type: "string" } } });

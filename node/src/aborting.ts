@@ -1,5 +1,27 @@
 /** Waiting that an `AbortSignal` can end. */
 
+import { typeName } from "./arguments.js";
+import { AlterValueError } from "./errors.js";
+
+/** What can be given up. */
+export interface Cancelable {
+  /** Aborting it gives the call up: its connection is closed and the promise rejects with the signal's reason. */
+  signal?: AbortSignal | null | undefined;
+}
+
+/** The signal of a call, refusing what is none. */
+export function checkSignal(signal: unknown): AbortSignal | null {
+  if (signal === undefined || signal === null) {
+    return null;
+  }
+  // Not instanceof: a polyfill's signal, or one of another realm, does as well.
+  const like = signal as Partial<AbortSignal>;
+  if (typeof like.addEventListener !== "function" || typeof like.throwIfAborted !== "function") {
+    throw new AlterValueError(`signal must be an AbortSignal, not ${typeName(signal)}.`);
+  }
+  return signal as AbortSignal;
+}
+
 /** Who is to be told of which signal. One listener a signal: Node warns of a leak when there are more than ten. */
 const watchers = new WeakMap<AbortSignal, Set<() => void>>();
 

@@ -1,7 +1,22 @@
 /** `Agent`: an agent's client. */
 
-import { ClientBase, type Constraints } from "./client.js";
+import type { Cancelable } from "./aborting.js";
+import type { Constraints } from "./client.js";
+import {
+  AGENT_MANAGED_SECRET_CONNECT_SESSION,
+  type AgentManagedSecretConnectSessionOptions,
+} from "./connect-options.js";
+import { Connecting } from "./connecting.js";
+import * as grant from "./grant-options.js";
+import * as identity from "./identity-options.js";
 import type { AlterLogger } from "./logging.js";
+import type {
+  CreateGrantResult,
+  DelegationResult,
+  IdentityAssertion,
+  IdentityContext,
+  ManagedSecretConnectSession,
+} from "./models/index.js";
 import { CLIENT_OPTIONS, Session, type UserTokenGetter } from "./session.js";
 
 /** What every client is made of. */
@@ -20,8 +35,8 @@ export interface AgentOptions {
   logger?: AlterLogger | null | undefined;
 }
 
-/** An agent's client of the vault: calls with the agent's own key, with the grants that were delegated to it. */
-export class Agent extends ClientBase {
+/** An agent's client of the vault: calls with the agent's own key, with its own grants and those that were delegated to it. */
+export class Agent extends Connecting {
   /**
    * Makes a client; nothing is sent before its first call.
    *
@@ -39,5 +54,78 @@ export class Agent extends ClientBase {
   /** A sibling of this client whose every request the vault judges more narrowly; as `App.withConstraints`. */
   withConstraints(constraints: Constraints): Agent {
     return new Agent(this.narrowedSession(constraints) as unknown as AgentOptions);
+  }
+
+  /**
+   * Delegates a grant that this agent holds to another agent. It can only be narrowed on the way.
+   *
+   * @throws AlterValueError - An argument was refused; nothing was sent.
+   * @throws AgentNotFoundError - There is no such agent.
+   * @throws GrantNotFoundError - This agent holds no such grant.
+   * @throws GrantNotDelegableError - It may not be delegated; `detailReason` says why.
+   * @throws BackendError - The vault refused, or its answer cannot be trusted.
+   */
+  delegate(grantId: string, toAgentId: string, options?: grant.DelegateOptions | null): Promise<DelegationResult> {
+    return this.operate("delegate", { grant_id: grantId, to_agent_id: toAgentId }, grant.DELEGATE, options);
+  }
+
+  /**
+   * Gives back a grant that was delegated to this agent, and what it delegated on. Giving back twice is fine.
+   *
+   * @param grantId - The grant that the user delegated from.
+   * @throws AlterValueError - It is not a UUID; nothing was sent.
+   * @throws PolicyViolationError - There is no agent behind this client's key.
+   * @throws GrantNotFoundError - There is no such grant.
+   */
+  async revokeDelegation(grantId: string, options?: Cancelable | null): Promise<void> {
+    await this.operate("revoke_delegation", { grant_id: grantId }, {}, options);
+  }
+
+  /**
+   * Asks for a grant of a stored secret for this agent itself. Vaults give such grants to an agent only if an application makes them.
+   *
+   * @throws AlterValueError - An argument was refused, for example another principal; nothing was sent.
+   * @throws BackendError - The vault refused, or its answer cannot be trusted.
+   */
+  createManagedSecretGrant(
+    managedSecretId: string,
+    options: grant.CreateOwnManagedSecretGrantOptions,
+  ): Promise<CreateGrantResult> {
+    const first = { managed_secret_id: managedSecretId };
+    return this.operate("create_managed_secret_grant", first, grant.CREATE_OWN_MANAGED_SECRET_GRANT, options);
+  }
+
+  /**
+   * Makes a session in which a person allows this agent to use a stored secret, or brings one.
+   *
+   * The options and errors are those of `App.createManagedSecretConnectSession`.
+   */
+  createManagedSecretConnectSession(
+    options: AgentManagedSecretConnectSessionOptions,
+  ): Promise<ManagedSecretConnectSession> {
+    return this.operate("create_managed_secret_connect_session", {}, AGENT_MANAGED_SECRET_CONNECT_SESSION, options);
+  }
+
+  /**
+   * Who makes this agent's calls, as the vault knows it: itself, or with a user that delegated something to it.
+   *
+   * @throws AlterValueError - An argument was refused; nothing was sent.
+   * @throws ReAuthRequiredError - The user's JWT is not valid.
+   * @throws GrantNotFoundError - This user has delegated nothing to this agent.
+   */
+  resolveIdentity(options?: (identity.ResolveIdentityOptions & identity.OnBehalfOf) | null): Promise<IdentityContext> {
+    const encoders = { ...identity.RESOLVE_IDENTITY, ...identity.ON_BEHALF_OF };
+    return this.operate("resolve_identity", {}, encoders, options);
+  }
+
+  /**
+   * The same as a signed token, to show to another service. See `verifyIdentityAssertion`.
+   *
+   * @throws AlterValueError - An argument was refused; nothing was sent.
+   * @throws BackendError - The vault refused, or cannot sign.
+   */
+  assertIdentity(options: identity.AssertIdentityOptions & identity.OnBehalfOf): Promise<IdentityAssertion> {
+    const encoders = { ...identity.ASSERT_IDENTITY, ...identity.ON_BEHALF_OF };
+    return this.operate("assert_identity", {}, encoders, options);
   }
 }

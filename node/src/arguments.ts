@@ -13,7 +13,8 @@ export type Given<T> = { v: T } | { w: string };
 
 type Parameter = string | boolean | null | Parameter[];
 
-const LONE_SURROGATE = "text with half a surrogate pair";
+/** What a message calls text that is not valid Unicode. */
+export const LONE_SURROGATE = "text with half a surrogate pair";
 
 /** The name of a value's type, as messages say it. */
 export function typeName(value: unknown): string {

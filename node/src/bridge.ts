@@ -14,18 +14,27 @@ import { native, type Outcome, type Queue } from "./native.js";
 /** Who waits for which operation. */
 const waiting = new Map<number, (outcome: Outcome) => void>();
 
+/** Who is told what happens while an operation goes on. */
+const listening = new Map<number, Listener>();
+
+/** Gets JSON text of what happens. It must not throw. */
+export type Listener = (text: string) => void;
+
 /** This thread's queue. */
 export const queue: Queue = native.Queue.open(() => {
-  const { outcomes, lines, dropped } = queue.drain();
+  const { notices, outcomes, lines, dropped } = queue.drain();
   for (const line of lines) {
     writeLine(line);
   }
   if (dropped > 0) {
     writeDropped(dropped);
   }
+  for (const notice of notices) {
+    listening.get(notice.number)?.(notice.text);
+  }
   for (const outcome of outcomes) {
     const resolve = waiting.get(outcome.number);
-    waiting.delete(outcome.number);
+    forget(outcome.number);
     resolve?.(outcome);
   }
 });
@@ -35,9 +44,16 @@ export const queue: Queue = native.Queue.open(() => {
  *
  * Aborting the signal gives the operation up, which closes its connection, and rejects with the signal's reason.
  */
-export async function run(start: (queue: Queue) => number, signal: AbortSignal | null = null): Promise<Outcome> {
+export async function run(
+  start: (queue: Queue) => number,
+  signal: AbortSignal | null = null,
+  listener: Listener | null = null,
+): Promise<Outcome> {
   signal?.throwIfAborted();
   const operation = begin(start);
+  if (listener !== null) {
+    listening.set(operation, listener);
+  }
   const ended = new Promise<Outcome>((resolve) => waiting.set(operation, resolve));
   const outcome = signal === null ? await ended : await unlessAborted(ended, signal, () => giveUp(operation));
   if (outcome.failed) {
@@ -56,6 +72,11 @@ function begin(start: (queue: Queue) => number): number {
 }
 
 function giveUp(operation: number): void {
-  waiting.delete(operation);
+  forget(operation);
   queue.cancel(operation);
+}
+
+function forget(operation: number): void {
+  waiting.delete(operation);
+  listening.delete(operation);
 }

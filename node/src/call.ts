@@ -1,10 +1,10 @@
 /** The arguments of `request()`: their types, and how they are read. */
 
+import { type Cancelable, checkSignal } from "./aborting.js";
 import type { Given } from "./arguments.js";
 import * as read from "./arguments.js";
 import type { ProviderId } from "./enums.js";
 import { isPlainObject } from "./error-parts.js";
-import { AlterValueError } from "./errors.js";
 
 /** Names and texts. */
 export type StringMap = Record<string, string>;
@@ -14,12 +14,6 @@ export type QueryValue = string | number | boolean | null | undefined;
 
 /** Names and values of a query or a form. */
 export type QueryParameters = Record<string, QueryValue | readonly QueryValue[]> | URLSearchParams;
-
-/** What can be given up. */
-export interface Cancelable {
-  /** Aborting it gives the call up: its connection is closed and the promise rejects with the signal's reason. */
-  signal?: AbortSignal | undefined;
-}
 
 /** The options of `request()`. Either `grantId` or `provider` is required; `null` is the same as absent. */
 export interface RequestOptions extends Cancelable {
@@ -151,16 +145,4 @@ function context(options: Partial<RequestOptions>): Given<[string, string][]> | 
     return read.texts(own);
   }
   return read.texts({ ...given, ...own });
-}
-
-function checkSignal(signal: unknown): AbortSignal | null {
-  if (signal === undefined || signal === null) {
-    return null;
-  }
-  // Not instanceof: a polyfill's signal, or one of another realm, does as well.
-  const like = signal as Partial<AbortSignal>;
-  if (typeof like.addEventListener !== "function" || typeof like.throwIfAborted !== "function") {
-    throw new AlterValueError(`signal must be an AbortSignal, not ${read.typeName(signal)}.`);
-  }
-  return signal as AbortSignal;
 }

@@ -1,16 +1,18 @@
 /** What `App`, `Agent` and `AlterVault` have in common. */
 
-import { unlessAborted } from "./aborting.js";
 import { json, list, options, text, typeName } from "./arguments.js";
 import { run } from "./bridge.js";
 import { type RequestOptions, readCall } from "./call.js";
 import type { HttpMethod } from "./enums.js";
 import { isPlainObject } from "./error-parts.js";
-import { restore } from "./failure.js";
-import { RateLimitSnapshot, RetryInfo } from "./models.js";
-import type { Prepared } from "./native.js";
+import { type AnyEncoders, encodeCancelable, plain } from "./given.js";
+import { warn } from "./logging.js";
+import { RateLimitSnapshot, RetryInfo } from "./models/index.js";
+import { trusted } from "./models/model.js";
+import { camel } from "./names.js";
+import { askForUserToken, type EventListener, operate } from "./operate.js";
 import { type AlterResponse, makeResponse } from "./response.js";
-import { accepted, type Session, type UserTokenGetter } from "./session.js";
+import { accepted, type Session } from "./session.js";
 
 /** A rule that can deny requests. The keys inside `ruleBody` go to the vault as they are. */
 export interface RequestRule {
@@ -62,9 +64,7 @@ export abstract class ClientBase {
     const { engine, userTokenGetter } = this.#session;
     const { request, json: jsonBody, body, signal } = readCall(given);
     const prepared = accepted(engine.prepare(request, jsonBody, body));
-    if (userTokenGetter !== null && prepared.wantsUserToken) {
-      await askForUserToken(prepared, userTokenGetter, signal);
-    }
+    await askForUserToken(prepared, userTokenGetter, signal);
     const outcome = await run((queue) => prepared.send(queue), signal);
     return makeResponse(outcome.text, outcome.body);
   }
@@ -96,7 +96,7 @@ export abstract class ClientBase {
   /** What the vault went through to get the credential of the last call. Concurrent calls share it; each response has its own. */
   get lastRetryInfo(): RetryInfo | null {
     const info = this.#session.engine.lastRetryInfo;
-    return info === null ? null : new RetryInfo(JSON.parse(info));
+    return info === null ? null : new RetryInfo(trusted(JSON.parse(info)));
   }
 
   /** The key's rate limit as the vault last told it; `null` if it never did. */
@@ -107,6 +107,32 @@ export abstract class ClientBase {
     }
     const [limit, remaining, resetAt] = told;
     return new RateLimitSnapshot({ limit, remaining, reset_at: new Date(resetAt * 1000).toISOString() });
+  }
+
+  /**
+   * Runs one of the engine's operations. `first` are the arguments that stand before the options, by the engine's names.
+   *
+   * @internal
+   */
+  protected async operate<T>(
+    name: string,
+    first: Record<string, unknown> = {},
+    encoders: AnyEncoders = {},
+    options: unknown = null,
+  ): Promise<T> {
+    const { args, signal } = encodeCancelable(`${camel(name)}()`, encoders, options);
+    const leading = Object.entries(first).map(([argument, value]) => plain(argument, value));
+    const listener = (options as { onEvent?: unknown } | null)?.onEvent;
+    const told = typeof listener === "function" ? (listener as EventListener) : null;
+    return (await operate(this.#session, name, [...leading, ...args], signal, told)) as T;
+  }
+
+  /** @internal */
+  protected signIn(userToken: string): void {
+    if (this.#session.userTokenGetter !== null) {
+      warn(this.#session.logger, "authenticate() replaces the userTokenGetter that this client had.");
+    }
+    this.#session.userTokenGetter = () => userToken;
   }
 
   /** @internal */
@@ -130,23 +156,4 @@ function readRule(rule: unknown): object | undefined {
   }
   const { ruleType, ruleBody } = options<RequestRule>(rule, "rule", ["ruleType", "ruleBody"]);
   return { v: { ruleType: text(ruleType), ruleBody: json(ruleBody) } };
-}
-
-async function askForUserToken(prepared: Prepared, getter: UserTokenGetter, signal: AbortSignal | null): Promise<void> {
-  signal?.throwIfAborted();
-  const asked = tokenFrom(prepared, getter);
-  const token = text(signal === null ? await asked : await unlessAborted(asked, signal));
-  const refused = prepared.setUserToken(token !== undefined && "v" in token ? token.v : undefined);
-  if (refused !== null) {
-    throw restore(refused);
-  }
-}
-
-/** What the getter gives. What it throws may hold the token, so it goes no further. */
-async function tokenFrom(prepared: Prepared, getter: UserTokenGetter): Promise<unknown> {
-  try {
-    return await getter();
-  } catch {
-    throw restore(prepared.userTokenFailed());
-  }
 }

@@ -1,7 +1,7 @@
 /** The engine's errors as the package's. The engine's name for a kind of error is the name of its class. */
 
 import * as errors from "./errors.js";
-import { camel, camelObject } from "./names.js";
+import { camel, camelObject, inTypeScript } from "./names.js";
 
 /** One error as the engine writes it. */
 interface Failure {
@@ -15,14 +15,18 @@ interface Failure {
 /** Attributes whose entries are objects of ours. Everything else is as the vault wrote it. */
 const ENTRIES = new Set(["candidates", "credentials"]);
 
-/** Kinds whose messages speak of arguments, which have other names in TypeScript than in the engine. */
+/** Kinds whose messages speak of arguments and calls, which have other names in TypeScript than in the engine. */
 const ABOUT_ARGUMENTS = new Set(["AlterSDKError", "AlterValueError"]);
+
+/** Codes of such kinds under which the vault's own words stand, which are nobody's to respell. */
+const OTHERS_WORDS = new Set(["sign_in_failed"]);
 
 /** The error that an engine's JSON text stands for. Its stack is that of whoever calls this. */
 export function restore(text: string): errors.AlterSDKError {
   const failure = JSON.parse(text) as Failure;
   const of = errors[failure.kind as keyof typeof errors] ?? errors.AlterSDKError;
-  const message = ABOUT_ARGUMENTS.has(failure.kind) ? inTypeScript(failure.message) : failure.message;
+  const ours = ABOUT_ARGUMENTS.has(failure.kind) && !OTHERS_WORDS.has(failure.code);
+  const message = ours ? inTypeScript(failure.message) : failure.message;
   // Without the class's own constructor: its arguments are for people, the engine has every attribute.
   const error = Reflect.construct(Error, [message], of) as errors.AlterSDKError;
   // The agent family's code is that of the class, as it always was; what the vault itself said stands in the details.
@@ -37,12 +41,4 @@ export function restore(text: string): errors.AlterSDKError {
 
 function entries(value: unknown): unknown {
   return Array.isArray(value) ? value.map((entry) => camelObject(entry as Record<string, unknown>)) : value;
-}
-
-/** The engine's names of arguments, in its messages, as TypeScript spells them. */
-const ARGUMENT_NAME =
-  /\b(api_key|app_user_id|agent_id|base_url|caller_type|extra_headers|grant_id|path_params|query_params|rule_body|rule_type|user_token_getter|user_token|with_constraints)\b/g;
-
-function inTypeScript(message: string): string {
-  return message.replace(ARGUMENT_NAME, camel);
 }

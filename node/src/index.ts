@@ -7,10 +7,22 @@
  * @packageDocumentation
  */
 
+export type { Cancelable } from "./aborting.js";
 export { Agent, type AgentOptions } from "./agent.js";
 export { App, type AppOptions } from "./app.js";
-export type { Cancelable, QueryParameters, QueryValue, RequestOptions, StringMap } from "./call.js";
+export type { QueryParameters, QueryValue, RequestOptions, StringMap } from "./call.js";
 export type { Constraints, RequestRule } from "./client.js";
+export type {
+  AgentManagedSecretConnectSessionOptions,
+  ConnectMetadata,
+  ConnectOptions,
+  ConnectPollEvent,
+  CreateConnectSessionOptions,
+  ManagedSecretConnectSessionOptions,
+  PollConnectSessionOptions,
+  RequestedGrant,
+  SessionRecoveryOptions,
+} from "./connect-options.js";
 export { ActorType, CallerType, HttpMethod, Provider, type ProviderId } from "./enums.js";
 export {
   type CredentialChoice,
@@ -22,9 +34,27 @@ export {
   type RateLimitScope,
 } from "./error-parts.js";
 export * from "./errors.js";
+export type {
+  CreateManagedSecretGrantOptions,
+  CreateOwnManagedSecretGrantOptions,
+  DelegateOptions,
+  ListGrantsOptions,
+  MintGrantOptions,
+  RevokeDelegationOptions,
+  RevokeGrantOptions,
+} from "./grant-options.js";
+export { verifyIdentityAssertion } from "./identity.js";
+export type {
+  AssertIdentityOptions,
+  AuthenticateOptions,
+  OnBehalfOf,
+  PollOptions,
+  ResolveIdentityOptions,
+  VerifyIdentityAssertionOptions,
+} from "./identity-options.js";
 export { isValidKey } from "./keys.js";
 export type { AlterLogger } from "./logging.js";
-export { RateLimitSnapshot, RetryErrorInfo, RetryInfo, type Wire } from "./models.js";
+export * from "./models/index.js";
 export type { AlterResponse } from "./response.js";
 export type { UserTokenGetter } from "./session.js";
 export { AlterVault, type AlterVaultOptions } from "./vault.js";

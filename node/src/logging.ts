@@ -1,6 +1,7 @@
 /** Where a client's log lines go: the logger that the program gave, else the console. */
 
 import { AlterSDKError } from "./errors.js";
+import { inTypeScript } from "./names.js";
 import type { Line } from "./native.js";
 
 /** Takes what a client has to say. Only `warn` is required; a logger that throws breaks no call. */
@@ -42,9 +43,25 @@ export function register(client: { readonly logger: AlterLogger }, number: numbe
   gone.register(client, number);
 }
 
-/** Writes a line with its client's logger; that of a client which is gone, with the usual one. */
+/**
+ * Writes a line with its client's logger; that of a client which is gone, with the usual one. What the program's author should change is
+ * a warning of the process, which Node shows with where it came from if it is asked to.
+ */
 export function writeLine({ client, level, message }: Line): void {
+  if (level === "deprecation") {
+    process.emitWarning(inTypeScript(message), "DeprecationWarning");
+    return;
+  }
   const logger = clients.get(client)?.deref()?.logger ?? usual;
+  write(logger, level, message);
+}
+
+/** Says something of this package's own. */
+export function warn(logger: AlterLogger, message: string): void {
+  write(logger, "warn", message);
+}
+
+function write(logger: AlterLogger, level: "debug" | "warn", message: string): void {
   try {
     logger[level]?.(message);
   } catch {
@@ -54,5 +71,5 @@ export function writeLine({ client, level, message }: Line): void {
 
 /** Says that lines were lost. */
 export function writeDropped(count: number): void {
-  usual.warn(`${count} log lines were dropped: the event loop did not run for a while.`);
+  warn(usual, `${count} log lines were dropped: the event loop did not run for a while.`);
 }

@@ -14,12 +14,19 @@ export interface Outcome {
 /** Something that a client has to say. */
 export interface Line {
   client: number;
-  level: "debug" | "warn";
+  level: "debug" | "warn" | "deprecation";
   message: string;
+}
+
+/** Something that happened while an operation goes on. */
+export interface Notice {
+  number: number;
+  text: string;
 }
 
 /** Everything that happened since the last wake-up. */
 export interface Batch {
+  notices: Notice[];
   outcomes: Outcome[];
   lines: Line[];
   dropped: number;
@@ -36,6 +43,7 @@ export interface EngineClient {
   agent(queue: Queue, number: number, agentId: string): EngineClient | string;
   withConstraints(narrowing: string): EngineClient | string;
   prepare(request: string, json?: string, body?: Uint8Array): Prepared | string;
+  operation(name: string, args: string): PreparedOperation | string;
   close(queue: Queue): number;
   readonly isClosed: boolean;
   readonly baseUrl: string;
@@ -52,8 +60,22 @@ export interface Prepared {
   send(queue: Queue): number;
 }
 
+/** An operation that passed every local check. It is sent part by part until it is done. */
+export interface PreparedOperation extends Prepared {
+  abandon(): void;
+}
+
+/** What was read, or JSON text of the error. */
+export interface Reading {
+  failed: boolean;
+  text: string;
+}
+
 interface Addon {
   isValidKey(text: string): boolean;
+  isSensitiveHeader(name: string): boolean;
+  readModel(name: string, text: string): Reading;
+  verifyIdentityAssertion(args: string): Reading;
   Queue: { open(wake: () => void): Queue };
   Client: {
     open(queue: Queue, number: number, kind: "app" | "agent", apiKey: string, options: string): EngineClient | string;

@@ -1,6 +1,7 @@
 /** The answer of a provider: a WHATWG `Response` with two things more. */
 
-import { RetryInfo, type Wire } from "./models.js";
+import { RetryInfo, type Wire } from "./models/index.js";
+import { trusted } from "./models/model.js";
 
 /** An answer's head as the engine writes it. */
 interface Head {
@@ -33,7 +34,7 @@ export function makeResponse(head: string, body: Uint8Array | undefined): AlterR
     statusText: STATUS_TEXT.test(statusText) ? statusText : "",
     headers,
   });
-  return complete(response, url, retryInfo === undefined ? null : new RetryInfo(retryInfo));
+  return complete(response, url, retryInfo === undefined ? null : new RetryInfo(trusted(retryInfo)));
 }
 
 /** Gives a response, and every clone of it, what the standard constructor has no place for. */

@@ -29,7 +29,8 @@ export class Session {
   private constructor(
     readonly engine: EngineClient,
     readonly logger: AlterLogger,
-    readonly userTokenGetter: UserTokenGetter | null,
+    /** Replaced by `authenticate()`. */
+    public userTokenGetter: UserTokenGetter | null,
     /** Under which log lines name this client. */
     private readonly number: number,
     /** A narrowed client works as long as anybody holds it, whether or not anybody holds the one it was made from. */

@@ -19,6 +19,7 @@ use serde::de::DeserializeOwned;
 use crate::arguments::{self, Given, Narrowing, Options, Request, arg};
 use crate::failure;
 use crate::host::NodeHost;
+use crate::operations::PreparedOperation;
 use crate::queue::{Completion, Queue, Sink};
 use crate::response;
 
@@ -29,9 +30,10 @@ const USER_AGENT: &str = concat!("alter-sdk-node/", env!("CARGO_PKG_VERSION"));
 const TIMEOUT: &str = "a number of milliseconds that is not negative, or Infinity to wait without end";
 
 /// A result, or JSON of the error that came instead.
-type Refusable<T> = Either<T, String>;
+pub type Refusable<T> = Either<T, String>;
 
-fn refusable<T>(result: CoreResult<T>) -> Refusable<T> {
+/// The result, or JSON of the error.
+pub fn refusable<T>(result: CoreResult<T>) -> Refusable<T> {
     match result {
         Ok(value) => Either::A(value),
         Err(error) => Either::B(failure::text(&error)),
@@ -39,7 +41,10 @@ fn refusable<T>(result: CoreResult<T>) -> Refusable<T> {
 }
 
 /// Reads what the package's own TypeScript wrote.
-fn read<T: DeserializeOwned>(text: &str) -> CoreResult<T> {
+///
+/// # Errors
+/// `AlterSDKError` if it cannot be read: a mistake in this package.
+pub fn read<T: DeserializeOwned>(text: &str) -> CoreResult<T> {
     serde_json::from_str(text)
         .map_err(|cause| Error::new(Kind::AlterSdk, format!("The arguments did not reach the engine ({cause}). Please report this.")))
 }
@@ -135,6 +140,12 @@ impl Client {
             Ok(PreparedRequest { call: Mutex::new(Some(call)), wants_user_token })
         };
         refusable(prepared())
+    }
+
+    /// Every check of an operation other than `request()` that needs no network. `arguments` is JSON as `node/src/given.ts` writes it.
+    #[napi]
+    pub fn operation(&self, name: String, arguments: String) -> Refusable<PreparedOperation> {
+        refusable(PreparedOperation::prepare(&self.core, &name, &arguments))
     }
 
     /// Closes the client once its reports have been sent; gives the operation's number.

@@ -5,13 +5,17 @@
 //! What crosses is little and plain: arguments and answers as one JSON text each, bodies as bytes. A crossing costs about as much per
 //! value as parsing a short text does, so one text is cheaper than twenty properties, and its shape is declared once, with serde.
 
+use alter_core::client::is_sensitive_header as is_sensitive;
 use alter_core::key;
 use napi_derive::napi;
 
 mod arguments;
 mod client;
 mod failure;
+mod given;
 mod host;
+mod models;
+mod operations;
 mod queue;
 mod response;
 mod runtime;
@@ -20,4 +24,10 @@ mod runtime;
 #[napi]
 pub fn is_valid_key(text: String) -> bool {
     key::is_valid_key(&text)
+}
+
+/// Whether a header of this name carries credentials, so that no row may have it.
+#[napi]
+pub fn is_sensitive_header(name: String) -> bool {
+    is_sensitive(&name)
 }

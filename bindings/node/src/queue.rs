@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use alter_core::client::Abandon;
 use alter_core::host::{Event as LogEvent, Level, Log};
 use napi::bindgen_prelude::{Buffer, Function};
 use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
@@ -63,15 +64,26 @@ pub struct Outcome {
 pub struct Line {
     /// The client's number.
     pub client: u32,
-    /// `debug` or `warn`.
+    /// `debug`, `warn`, or `deprecation` for what the program's author should change.
     pub level: String,
     /// Text for people, without any secret.
     pub message: String,
 }
 
+/// Something that happened while an operation goes on.
+#[napi(object)]
+pub struct Notice {
+    /// The operation's number.
+    pub number: i64,
+    /// JSON text.
+    pub text: String,
+}
+
 /// Everything that happened since the last wake-up.
 #[napi(object)]
 pub struct Batch {
+    /// What happened while operations went on; before the end of any of them.
+    pub notices: Vec<Notice>,
     /// Operations that ended.
     pub outcomes: Vec<Outcome>,
     /// What clients have to say.
@@ -82,6 +94,7 @@ pub struct Batch {
 
 #[derive(Default)]
 struct Events {
+    notices: Vec<Notice>,
     completions: Vec<(i64, Completion)>,
     lines: Vec<Line>,
     dropped: u32,
@@ -108,6 +121,11 @@ impl Inbox {
         }
     }
 
+    /// Tells what happened while an operation goes on, as JSON text.
+    pub fn tell(&self, number: i64, text: String) {
+        self.put(|events| events.notices.push(Notice { number, text }));
+    }
+
     fn take(&self) -> Events {
         std::mem::take(&mut *lock(&self.events))
     }
@@ -125,7 +143,8 @@ impl Log for Sink {
     fn log(&self, event: LogEvent) {
         let level = match event.level {
             Level::Debug => "debug",
-            Level::Warning | Level::Notice | Level::Deprecation => "warn",
+            Level::Warning | Level::Notice => "warn",
+            Level::Deprecation => "deprecation",
         };
         self.inbox.put(|events| {
             if events.lines.len() < MOST_LINES {
@@ -162,10 +181,26 @@ fn lost() -> Completion {
     Completion::failed(&alter_core::error::Error::new(alter_core::error::Kind::AlterSdk, text))
 }
 
+/// An operation under way.
+struct Running {
+    task: AbortHandle,
+    abandon: Option<Abandon>,
+}
+
+impl Running {
+    /// Drops the operation's future, which closes its socket. What must be told to the vault is under way before that.
+    fn give_up(self) {
+        if let Some(abandon) = self.abandon {
+            abandon.now();
+        }
+        self.task.abort();
+    }
+}
+
 /// The operations under way, by number.
 #[derive(Default)]
 struct Operations {
-    running: HashMap<i64, AbortHandle>,
+    running: HashMap<i64, Running>,
     next: i64,
 }
 
@@ -189,7 +224,7 @@ impl Queue {
         let at_end = (Arc::clone(&operations), Lease::take());
         env.add_env_cleanup_hook(at_end, |(operations, lease)| {
             for (_, running) in lock(&operations).running.drain() {
-                running.abort();
+                running.give_up();
             }
             drop(lease);
         })?;
@@ -212,17 +247,18 @@ impl Queue {
             }
         }
         self.keep_loop_alive(env)?;
-        Ok(Batch { outcomes, lines: events.lines, dropped: events.dropped })
+        Ok(Batch { notices: events.notices, outcomes, lines: events.lines, dropped: events.dropped })
     }
 
-    /// Gives an operation up: its future is dropped, which closes its socket. Nothing happens if it has ended.
+    /// Gives an operation up, which closes its socket. Nothing happens if it has ended.
     ///
     /// # Errors
     /// Node's, if the environment is ending.
     #[napi]
     pub fn cancel(&self, env: Env, number: i64) -> Result<()> {
-        if let Some(running) = lock(&self.operations).running.remove(&number) {
-            running.abort();
+        let running = lock(&self.operations).running.remove(&number);
+        if let Some(running) = running {
+            running.give_up();
         }
         self.keep_loop_alive(env)
     }
@@ -242,6 +278,17 @@ impl Queue {
     where
         F: Future<Output = Completion> + Send + 'static,
     {
+        self.submit_numbered(env, None, |_| work)
+    }
+
+    /// The same for work that must know its own number, and that something else has to happen for when it is given up.
+    ///
+    /// # Errors
+    /// As [`Queue::submit`].
+    pub fn submit_numbered<F>(&self, env: Env, abandon: Option<Abandon>, work: impl FnOnce(i64) -> F) -> Result<i64>
+    where
+        F: Future<Output = Completion> + Send + 'static,
+    {
         let runtime = runtime::handle().map_err(|cause| {
             Error::from_reason(format!("The engine's threads could not be started ({cause}). Free some memory or threads and try again."))
         })?;
@@ -250,8 +297,9 @@ impl Queue {
             let number = operations.next;
             operations.next += 1;
             let report = Report { inbox: self.inbox(), number, completion: None };
+            let work = work(number);
             let task = runtime.spawn(async move { report.done(work.await) });
-            operations.running.insert(number, task.abort_handle());
+            operations.running.insert(number, Running { task: task.abort_handle(), abandon });
             number
         };
         self.keep_loop_alive(env)?;

@@ -132,6 +132,42 @@ async fn what_is_refused_names_its_field_and_sends_nothing() {
 }
 
 #[tokio::test]
+async fn an_agent_makes_grants_of_secrets_for_itself_only() {
+    let script = Script::default();
+    script.vault(422, &[], &json!({}));
+    let grant = |principal: Value| Args::new().with("managed_secret_id", GRANT).with("principal", Given::from(principal));
+    for kind in [ClientKind::Agent, ClientKind::Impersonation] {
+        for principal in [json!({ "type": "system" }), json!({ "type": "user", "user_token": "jwt", "label": "l" })] {
+            let error = prepare(&script, kind, Operation::CreateManagedSecretGrant, grant(principal)).err().unwrap();
+            assert_eq!(error.kind(), Kind::AlterValue);
+            assert!(error.message().starts_with("principal"), "{error}");
+        }
+        let own = prepare(&script, kind, Operation::CreateManagedSecretGrant, grant(json!({ "type": "agent" }))).unwrap();
+        let _refused_by_the_vault = own.send().await;
+    }
+    let sent = script.bodies(&format!("/sdk/managed-secrets/{GRANT}/grants"));
+    assert_eq!(sent[0]["principal"], json!({ "type": "agent", "label": null }));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_span_is_counted_in_the_callers_unit() {
+    let script = Script::default();
+    for _ in 0..4 {
+        script.vault(200, &[], &json!({ "status": "pending" }));
+    }
+    let milliseconds = |timeout: f64| {
+        let args = Args::new().with("session_token", "SESSION").with("timeout_ms", timeout).with("poll_interval_ms", 1000.0);
+        prepare(&script, ClientKind::App, Operation::PollConnectSession, args)
+    };
+    let refused = milliseconds(-1.0).err().unwrap();
+    assert_eq!(refused.message(), "timeout must be a positive number of milliseconds.");
+    let error = finish(milliseconds(2500.0).unwrap()).await.unwrap_err();
+    assert_eq!(error.details()["timeout"], json!(2500.0));
+    // At 0, 1 and 2 seconds, and once more when the time is over.
+    assert_eq!(script.bodies(POLL).len(), 4);
+}
+
+#[tokio::test]
 async fn one_bad_grant_fails_the_list_and_the_error_holds_no_value() {
     let script = Script::default();
     let item = json!({ "grant_kind": "managed_secret", "grant_id": "SECRET", "status": "active" });

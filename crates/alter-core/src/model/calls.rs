@@ -1,7 +1,8 @@
 //! What a call leaves behind besides its answer.
 
 use super::declare::models;
-use super::{Group, Rule};
+use super::{Fault, Group, Rule};
+use serde_json::{Map, Value};
 
 pub(super) const GROUP: Group = Group {
     name: "calls",
@@ -31,7 +32,7 @@ models! {
         /// The attempt that succeeded, counted from 1; 0 if none did.
         successful_attempt: u64 = Rule::whole().least(0),
         errors: Vec<RetryErrorInfo> = Rule::tuple(RetryErrorInfo::MODEL),
-    }
+    } checked by attempts_agree
 
     /// The key's rate limit, as the vault's last answer told it.
     RateLimitSnapshot {
@@ -48,7 +49,15 @@ impl RetryInfo {
     /// Reads the member of a token answer. Anything malformed is no information, never an error.
     pub fn from_json(value: &serde_json::Value) -> Option<Self> {
         let read = Self::MODEL.read(value).ok()?;
-        let info: Self = serde_json::from_value(read.into()).ok()?;
-        (info.successful_attempt <= info.total_attempts).then_some(info)
+        serde_json::from_value(read.into()).ok()
     }
+}
+
+/// The attempt that succeeded is one of those that were made.
+fn attempts_agree(read: &mut Map<String, Value>) -> Result<(), Fault> {
+    let count = |name: &str| read.get(name).and_then(Value::as_u64);
+    if count("successful_attempt") > count("total_attempts") {
+        return Err(Fault::new("successful_attempt", "is more than total_attempts"));
+    }
+    Ok(())
 }

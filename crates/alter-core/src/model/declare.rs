@@ -1,13 +1,13 @@
 //! The macro that declares models.
 
 /// Declares models: a struct and its description for each. A field is `name: RustType = rule`; after the name stand those of the flags
-/// `strict`, `closed` and `mutable` that are set.
+/// `strict`, `closed` and `mutable` that are set, and after the fields the function that looks at them together, if there is one.
 macro_rules! models {
     ($(
         $(#[doc = $summary:literal])+
         $name:ident $(($($option:ident),+))? {
             $($(#[doc = $about:literal])* $field:ident: $type:ty = $rule:expr,)+
-        }
+        } $(checked by $check:ident)?
     )+) => {$(
         $(#[doc = $summary])+
         #[derive(Clone, PartialEq, serde::Deserialize, serde::Serialize)]
@@ -32,8 +32,10 @@ macro_rules! models {
                     closed: false,
                     mutable: false,
                     fields: FIELDS,
+                    check: None,
                 };
                 $($(model.$option = true;)+)?
+                $(model.check = Some($check);)?
                 model
             };
         }

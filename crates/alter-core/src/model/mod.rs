@@ -17,6 +17,8 @@ mod read;
 mod rule;
 mod token;
 
+use serde_json::{Map, Value};
+
 pub use audit::APICallAuditLog;
 pub use calls::{RateLimitSnapshot, RetryErrorInfo, RetryInfo};
 pub use connect::{
@@ -46,7 +48,12 @@ pub struct Model {
     pub mutable: bool,
     /// The fields, in the order in which they are shown and sent.
     pub fields: &'static [Field],
+    /// What holds beyond the single fields, once all are read.
+    pub check: Option<Check>,
 }
+
+/// Looks at all fields of a model together.
+pub type Check = fn(&mut Map<String, Value>) -> Result<(), Fault>;
 
 /// One field of a model.
 #[derive(Debug)]
@@ -60,6 +67,11 @@ pub struct Field {
 }
 
 impl Model {
+    /// The model of a name.
+    pub fn named(name: &str) -> Option<&'static Self> {
+        GROUPS.iter().flat_map(|group| group.models).copied().find(|model| model.name == name)
+    }
+
     /// The field of a name.
     pub fn field(&self, name: &str) -> Option<&Field> {
         self.fields.iter().find(|field| field.name == name)
@@ -101,3 +113,37 @@ pub struct Words {
 /// Every model there is.
 pub const GROUPS: &[Group] =
     &[audit::GROUP, calls::GROUP, connect::GROUP, grants::GROUP, identity::GROUP, managed_secrets::GROUP, principals::GROUP, token::GROUP];
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn every_model_is_found_by_its_name() {
+        for model in GROUPS.iter().flat_map(|group| group.models) {
+            assert!(Model::named(model.name).is_some_and(|found| std::ptr::eq(found, *model)), "{}", model.name);
+        }
+        assert!(Model::named("Model").is_none());
+    }
+
+    #[test]
+    fn what_holds_between_fields_is_looked_at_too() {
+        let attempts = |total: u64, successful: u64| json!({ "total_attempts": total, "successful_attempt": successful });
+        assert!(RetryInfo::MODEL.read(&attempts(2, 2)).is_ok());
+        let fault = RetryInfo::MODEL.read(&attempts(2, 3)).expect_err("there was no third attempt");
+        assert_eq!(fault.to_string(), "successful_attempt is more than total_attempts");
+    }
+
+    #[test]
+    fn a_token_response_keeps_no_secret_part() {
+        let parts_left = |parts: Value| {
+            let token = json!({ "grant_id": "g", "additional_credentials": parts });
+            TokenResponse::MODEL.read(&token).expect("it is a token")["additional_credentials"].clone()
+        };
+        let parts = json!({ "secret_key": "S", "session_token": "S", "region": "eu" });
+        assert_eq!(parts_left(parts), json!({ "region": "eu" }));
+        assert_eq!(parts_left(json!({ "secret_key": "S" })), Value::Null);
+    }
+}

@@ -55,7 +55,15 @@ impl Model {
         {
             return Err(Fault::new(unknown, "is not known here"));
         }
-        self.fields.iter().map(|field| Ok((field.name.to_owned(), field.read(members.get(field.name), self.strict)?))).collect()
+        let mut read: Map<String, Value> = self
+            .fields
+            .iter()
+            .map(|field| Ok((field.name.to_owned(), field.read(members.get(field.name), self.strict)?)))
+            .collect::<Result<_, Fault>>()?;
+        if let Some(check) = self.check {
+            check(&mut read)?;
+        }
+        Ok(read)
     }
 }
 

@@ -1,7 +1,7 @@
 //! What is known about a token, without the token.
 
 use super::declare::models;
-use super::{Group, Rule};
+use super::{Fault, Group, Rule};
 use serde_json::{Map, Value};
 
 pub(super) const GROUP: Group = Group {
@@ -29,5 +29,19 @@ models! {
         injection_format: String = Rule::text().or("Bearer {token}").hidden(),
         additional_credentials: Option<Map<String, Value>> = Rule::text_map().or_null().hidden(),
         additional_injections: Option<Vec<Map<String, Value>>> = Rule::text_maps().or_null().hidden(),
+    } checked by without_secrets
+}
+
+/// Parts of a credential that open something by themselves.
+const SECRET_PARTS: [&str; 2] = ["secret_key", "session_token"];
+
+/// Takes the secret parts out of the additional credentials.
+fn without_secrets(read: &mut Map<String, Value>) -> Result<(), Fault> {
+    if let Some(Value::Object(parts)) = read.get_mut("additional_credentials") {
+        parts.retain(|name, _| !SECRET_PARTS.contains(&name.as_str()));
+        if parts.is_empty() {
+            read.insert("additional_credentials".to_owned(), Value::Null);
+        }
     }
+    Ok(())
 }

@@ -4,6 +4,7 @@ mod constructors;
 mod differences;
 mod errors_page;
 mod python;
+mod text;
 mod typescript;
 
 use std::fs;

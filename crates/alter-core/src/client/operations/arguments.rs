@@ -142,34 +142,46 @@ pub(super) fn texts_json(texts: &[String]) -> String {
     crate::json::ascii(Value::from(texts).to_string())
 }
 
-/// Seconds as a caller gave them: for the clock, and for the details of an error.
+/// A span of time: for the clock, and as a caller gave it for the details of an error.
 #[derive(Clone, Debug)]
-pub(super) struct Seconds {
+pub(super) struct Span {
     pub(super) duration: Duration,
     pub(super) given: Value,
 }
 
-/// A positive number of seconds.
+/// What a span is counted in.
+#[derive(Clone, Copy)]
+struct Unit {
+    name: &'static str,
+    per_second: f64,
+}
+
+const SECONDS: Unit = Unit { name: "seconds", per_second: 1.0 };
+const MILLISECONDS: Unit = Unit { name: "milliseconds", per_second: 1000.0 };
+
+/// A positive number of a unit.
 ///
 /// # Errors
 /// `AlterValueError` for anything else.
-pub(super) fn seconds(field: &str, value: Given) -> Result<Seconds> {
-    let refused = || Error::invalid(format!("{field} must be a positive number of seconds."));
+fn span(field: &str, value: Given, unit: Unit) -> Result<Span> {
     let (number, given) = match value {
         Given::Whole(number) => (number as f64, i64::try_from(number).map(Value::from).unwrap_or_else(|_| Value::from(number as f64))),
         Given::Number(number) => (number, Value::from(number)),
-        other => return Err(Error::wrong_type(field, "a number of seconds", other.type_name())),
+        other => return Err(Error::wrong_type(field, &format!("a number of {}", unit.name), other.type_name())),
     };
     if !number.is_finite() || number <= 0.0 {
-        return Err(refused());
+        return Err(Error::invalid(format!("{field} must be a positive number of {}.", unit.name)));
     }
-    Ok(Seconds { duration: Duration::try_from_secs_f64(number).unwrap_or(LONGEST_WAIT).min(LONGEST_WAIT), given })
+    Ok(Span { duration: Duration::try_from_secs_f64(number / unit.per_second).unwrap_or(LONGEST_WAIT).min(LONGEST_WAIT), given })
 }
 
-/// Takes seconds that have a default.
+/// Takes a span that has a default. It is in seconds; languages that count in milliseconds give it as `FIELD_ms`.
 ///
 /// # Errors
-/// As [`seconds`].
-pub(super) fn take_seconds(args: &mut Args, field: &str, default: Given) -> Result<Seconds> {
-    seconds(field, args.take(field).unwrap_or(default))
+/// `AlterValueError` for anything but a positive number.
+pub(super) fn take_span(args: &mut Args, field: &str, default: Given) -> Result<Span> {
+    match args.take(&format!("{field}_ms")) {
+        Some(value) => span(field, value, MILLISECONDS),
+        None => span(field, args.take(field).unwrap_or(default), SECONDS),
+    }
 }

@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 
 use super::abandon::SessionGuard;
 use super::answer::{self, Details};
-use super::arguments::{self, Seconds};
+use super::arguments::{self, Span};
 use super::connect_result;
 use super::connect_session::take_timing;
 use super::outcome::Outcome;
@@ -25,7 +25,7 @@ const PATH: &str = "/sdk/oauth/connect/session/poll";
 /// A wait for a Connect session.
 pub(super) struct ConnectPoll {
     pub(super) session_token: String,
-    timeout: Seconds,
+    timeout: Span,
     interval: Duration,
     /// Tells the vault when the wait is given up; only of a session that this very call made.
     pub(super) guard: Option<Box<dyn SessionGuard>>,
@@ -33,7 +33,7 @@ pub(super) struct ConnectPoll {
 
 impl ConnectPoll {
     /// A wait for a session that is made later.
-    pub(super) fn timed((timeout, interval): (Seconds, Seconds)) -> Self {
+    pub(super) fn timed((timeout, interval): (Span, Span)) -> Self {
         Self { session_token: String::new(), timeout, interval: interval.duration, guard: None }
     }
 }

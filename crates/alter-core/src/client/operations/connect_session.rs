@@ -1,7 +1,7 @@
 //! Connect sessions for accounts: made from arguments, from an error, or to be waited for at once.
 
 use super::answer::{self, Details};
-use super::arguments::{self, optional_filled, take_flag, take_seconds};
+use super::arguments::{self, optional_filled, take_flag, take_span};
 use super::connect_poll::ConnectPoll;
 use super::plan::{Body, Once, Plan};
 use super::policy;
@@ -186,9 +186,9 @@ pub(super) fn connect<H: Host>(client: &Client<H>, args: &mut Args) -> Result<Pl
 }
 
 /// `timeout` and `poll_interval` of the calls that wait for a person.
-pub(super) fn take_timing(args: &mut Args) -> Result<(arguments::Seconds, arguments::Seconds)> {
-    let timeout = take_seconds(args, "timeout", Given::Whole(300))?;
-    let interval = take_seconds(args, "poll_interval", Given::Number(2.0))?;
+pub(super) fn take_timing(args: &mut Args) -> Result<(arguments::Span, arguments::Span)> {
+    let timeout = take_span(args, "timeout", Given::Whole(300))?;
+    let interval = take_span(args, "poll_interval", Given::Number(2.0))?;
     Ok((timeout, interval))
 }
 

@@ -96,7 +96,6 @@ impl Operation {
             Self::Delegate => kind != ClientKind::App,
             Self::MintGrant
             | Self::RevokeGrant
-            | Self::CreateManagedSecretGrant
             | Self::CreateAuthSession
             | Self::PollAuthSession
             | Self::Authenticate

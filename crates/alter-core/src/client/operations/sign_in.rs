@@ -6,7 +6,7 @@ use http::Method;
 use serde_json::{Map, Value};
 
 use super::answer::{self, Details};
-use super::arguments::{self, Seconds};
+use super::arguments::{self, Span};
 use super::connect_result::{identity_status, whole};
 use super::connect_session::take_timing;
 use super::outcome::Outcome;
@@ -43,7 +43,7 @@ fn session() -> Once {
 /// A wait for a sign-in.
 pub(super) struct SignInPoll {
     pub(super) session_token: String,
-    timeout: Seconds,
+    timeout: Span,
     interval: Duration,
 }
 

@@ -6,6 +6,7 @@ use alter_core::error::Kind;
 use alter_core::error::taxonomy::Default as AttributeDefault;
 
 use crate::codegen::constructors::{self, Argument, Parent, Type};
+use crate::codegen::text::LINE;
 
 const HEAD: &str = include_str!("exceptions_head.py.txt");
 const ROOT: &str = include_str!("exceptions_root.py.txt");
@@ -14,9 +15,6 @@ const BACKEND: &str = include_str!("exceptions_backend.py.txt");
 const AGENT: &str = include_str!("exceptions_agent.py.txt");
 const INSUFFICIENT_SCOPE: &str = include_str!("exceptions_insufficient_scope.py.txt");
 const MEMORY_ISOLATION: &str = include_str!("exceptions_memory_isolation.py.txt");
-
-/// Longest line that the package's formatter leaves on one line.
-const LINE: usize = 120;
 
 /// The whole module, formatted as `ruff format` would.
 pub fn render() -> String {

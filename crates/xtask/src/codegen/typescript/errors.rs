@@ -6,6 +6,7 @@ use alter_core::error::Kind;
 use alter_core::error::taxonomy::Default as AttributeDefault;
 
 use crate::codegen::constructors::{self, Argument, Constructor, Parent, Type};
+use crate::codegen::text::{LINE, camel};
 
 const HEAD: &str = include_str!("errors_head.ts.txt");
 const ROOT: &str = include_str!("errors_root.ts.txt");
@@ -15,9 +16,6 @@ const AGENT: &str = include_str!("errors_agent.ts.txt");
 const INSUFFICIENT_SCOPE: &str = include_str!("errors_insufficient_scope.ts.txt");
 const MEMORY_ISOLATION: &str = include_str!("errors_memory_isolation.ts.txt");
 const TAIL: &str = include_str!("errors_tail.ts.txt");
-
-/// Longest line that the package's formatter leaves on one line.
-const LINE: usize = 120;
 
 /// The whole module, formatted as the package's formatter would.
 pub fn render() -> String {
@@ -162,26 +160,9 @@ fn option(argument: &Argument) -> String {
     format!("{}?: {}", camel(argument.name), argument_type(argument.of))
 }
 
-/// `grant_id` as `grantId`.
-fn camel(name: &str) -> String {
-    let mut words = name.split('_');
-    let first = words.next().unwrap_or_default().to_owned();
-    words.fold(first, |mut out, word| {
-        let mut letters = word.chars();
-        out.extend(letters.next().map(|letter| letter.to_ascii_uppercase()));
-        out.push_str(letters.as_str());
-        out
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn names_are_spelt_as_typescript_does() {
-        assert_eq!(["grant_id", "label", "account_was_provided"].map(camel), ["grantId", "label", "accountWasProvided"]);
-    }
 
     #[test]
     fn every_kind_has_its_class_below_its_parent() {
