@@ -105,8 +105,8 @@ fn imports(group: &Group, body: &str) -> String {
 /// Whether a group's classes make objects of the model, and not only name its type.
 fn made_here(group: &Group, model: &Model) -> bool {
     let makes = |kind: Kind| match kind {
-        Kind::Model(of) | Kind::Models(of) | Kind::Tuple(of) => std::ptr::eq(of, model),
-        Kind::Either(choice) => choice.models.iter().any(|of| std::ptr::eq(*of, model)),
+        Kind::Model(of) | Kind::Models(of) | Kind::Tuple(of) => of.name == model.name,
+        Kind::Either(choice) => choice.models.iter().any(|of| of.name == model.name),
         _ => false,
     };
     group.models.iter().flat_map(|user| user.fields).any(|field| makes(field.rule.kind))
