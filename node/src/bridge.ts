@@ -42,15 +42,18 @@ export const queue: Queue = native.Queue.open(() => {
 /**
  * Runs one operation of the engine.
  *
- * Aborting the signal gives the operation up, which closes its connection, and rejects with the signal's reason.
+ * Aborting the signal gives the operation up, which closes its connection, and rejects with the signal's reason. `started` gets a function
+ * that gives it up in silence: the promise is never settled.
  */
 export async function run(
   start: (queue: Queue) => number,
   signal: AbortSignal | null = null,
   listener: Listener | null = null,
+  started: ((giveUp: () => void) => void) | null = null,
 ): Promise<Outcome> {
   signal?.throwIfAborted();
   const operation = begin(start);
+  started?.(() => giveUp(operation));
   if (listener !== null) {
     listening.set(operation, listener);
   }

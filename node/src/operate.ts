@@ -37,8 +37,7 @@ export async function operate(
   for (;;) {
     const part = await send(session, operation, signal, tell);
     if ("visit" in part) {
-      const { url, openBrowser } = part.visit;
-      return await visited(operation, url, openBrowser, () => send(session, operation, signal, tell));
+      return await visit(session, operation, part.visit, signal, tell);
     }
     if (!("again" in part)) {
       return result(part);
@@ -51,21 +50,33 @@ async function send(
   operation: PreparedOperation,
   signal: AbortSignal | null,
   tell: Listener | null,
+  started: ((giveUp: () => void) => void) | null = null,
 ): Promise<Part> {
   await askForUserToken(operation, session.userTokenGetter, signal);
-  const outcome = await run((queue) => operation.send(queue), signal, tell);
+  const outcome = await run((queue) => operation.send(queue), signal, tell, started);
   return JSON.parse(outcome.text) as Part;
 }
 
-async function visited(
+/** Sends a person to an address, and waits for what the person does. */
+async function visit(
+  session: Session,
   operation: PreparedOperation,
-  url: string,
-  openBrowser: boolean,
-  wait: () => Promise<Part>,
+  { url, openBrowser }: { url: string; openBrowser: boolean },
+  signal: AbortSignal | null,
+  tell: Listener | null,
 ): Promise<unknown> {
+  let giveUp = () => {};
+  const started = (how: () => void) => {
+    giveUp = how;
+  };
+  const stop = async () => {
+    giveUp();
+    // A client is closed once its last words have reached the vault.
+    await run((queue) => session.engine.close(queue));
+  };
   try {
     await show(url, openBrowser);
-    return result(await waiting(wait));
+    return result(await waiting(() => send(session, operation, signal, tell, started), stop));
   } finally {
     // Whatever kept it from being waited for, the vault shall know that nobody waits. Nothing is left of one that was.
     operation.abandon();

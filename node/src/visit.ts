@@ -48,35 +48,43 @@ function browser(): readonly [string, ...string[]] | null {
   }
 }
 
-/** How many calls wait for a person. */
-let waits = 0;
+/** What stops each call that waits for a person, for good. */
+const stops = new Set<() => Promise<void>>();
 
-/** Ends the program, unless it has a listener of its own for Ctrl-C. On its way out the engine tells the vault that nobody waits. */
+let stopping = false;
+
+/** Ends the program, unless it has a listener of its own for Ctrl-C. The vault is told before that; whoever cannot wait presses it again. */
 function interrupted(): void {
-  if (process.listenerCount("SIGINT") === 1) {
-    write(CLEAR_LINE);
+  if (process.listenerCount("SIGINT") > 1) {
+    return;
+  }
+  if (stopping) {
     process.exit(INTERRUPTED);
   }
+  stopping = true;
+  write(CLEAR_LINE);
+  void Promise.allSettled([...stops].map((stop) => stop())).then(() => process.exit(INTERRUPTED));
 }
 
 /**
  * Waits for what a person does. On a terminal it says that it waits and how to stop it.
  *
- * Ctrl-C ends the program as ever, but with its cleanup: without a listener a signal ends it where it stands, and the vault would wait on.
+ * Ctrl-C ends the program as ever, but not where it stands: `stop` comes before that, and gives up the wait.
  */
-export async function waiting<T>(work: () => Promise<T>): Promise<T> {
+export async function waiting<T>(work: () => Promise<T>, stop: () => Promise<void>): Promise<T> {
   // Threads other than the main one get no signals.
-  if (isMainThread && waits === 0) {
-    process.on("SIGINT", interrupted);
+  if (isMainThread && stops.size === 0) {
+    // Before the program's own listener, which may be there for one time only.
+    process.prependListener("SIGINT", interrupted);
   }
-  waits += 1;
+  stops.add(stop);
   write("Waiting for you to finish in the browser. Ctrl-C stops.");
   try {
     return await work();
   } finally {
     write(CLEAR_LINE);
-    waits -= 1;
-    if (waits === 0) {
+    stops.delete(stop);
+    if (stops.size === 0) {
       process.removeListener("SIGINT", interrupted);
     }
   }

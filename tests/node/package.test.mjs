@@ -83,11 +83,16 @@ async function compile(version, args, more = ["--noEmit"]) {
   );
 }
 
+/** The programs that are compiled. */
+const CONSUMERS = ["consumer", "people"];
+
 describe("its types compile in strict mode", () => {
   before(() => {
     linkTypes();
-    for (const name of ["consumer.ts", "consumer.mts", "consumer.cts"]) {
-      copyFileSync(join(root, "tests/node/consumer/consumer.ts"), join(project, name));
+    for (const name of CONSUMERS) {
+      for (const ending of ["ts", "mts", "cts"]) {
+        copyFileSync(join(root, `tests/node/consumer/${name}.ts`), join(project, `${name}.${ending}`));
+      }
     }
   });
 
@@ -96,10 +101,10 @@ describe("its types compile in strict mode", () => {
     "typescript-5.0": ["node16", "nodenext", "bundler"],
   })) {
     for (const mode of modes) {
-      for (const name of mode === "bundler" ? ["consumer.ts"] : ["consumer.mts", "consumer.cts"]) {
-        test(`${version}, ${mode}, ${name}`, () => {
+      for (const ending of mode === "bundler" ? ["ts"] : ["mts", "cts"]) {
+        test(`${version}, ${mode}, .${ending}`, () => {
           const modules = mode === "bundler" ? ["--module", "esnext", "--moduleResolution", mode] : ["--module", mode];
-          return compile(version, [...modules, name]);
+          return compile(version, [...modules, ...CONSUMERS.map((name) => `${name}.${ending}`)]);
         });
       }
     }
@@ -119,12 +124,15 @@ test("nothing but the root can be imported, and the export list is the one of th
     "CallerType",
     "Provider",
     "isValidKey",
+    "verifyIdentityAssertion",
     "RetryInfo",
+    "ConnectSession",
+    "GrantListResult",
   ]) {
     assert.ok(names.includes(name), name);
   }
   assert.deepEqual(
-    names.filter((name) => /session|engine|native|queue|token$/i.test(name)),
+    names.filter((name) => /^session|engine|native|queue|outcome|token$/i.test(name)),
     [],
   );
 });

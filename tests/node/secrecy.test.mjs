@@ -4,10 +4,10 @@ import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { after, beforeEach, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { inspect } from "node:util";
 
 import { Agent, App } from "@alter-ai/alter-sdk";
 
+import { everything } from "./support/looks.mjs";
 import { AGENT_KEY, APP_KEY, GRANT, LIMIT, recorder, Scripted, SECRET, thrown } from "./support/scripted.mjs";
 
 const server = await Scripted.start();
@@ -15,67 +15,6 @@ after(() => server.stop());
 beforeEach(() => server.reset());
 
 const url = () => `${server.url}/p/x`;
-
-/** Every text that can be reached from a value: own, inherited, symbolic and hidden properties, getters included. */
-function reachable(value) {
-  const texts = [];
-  const seen = new Set();
-  const queue = [value];
-  while (queue.length > 0) {
-    const next = queue.pop();
-    if (typeof next === "string" || typeof next === "symbol") {
-      texts.push(String(next));
-    }
-    if ((typeof next !== "object" && typeof next !== "function") || next === null || seen.has(next)) {
-      continue;
-    }
-    seen.add(next);
-    if (ArrayBuffer.isView(next) && !(next instanceof DataView)) {
-      texts.push(Buffer.from(next.buffer, next.byteOffset, next.byteLength).toString());
-      continue;
-    }
-    if (next instanceof Map || next instanceof Set) {
-      queue.push(...next.keys(), ...next.values());
-    }
-    for (const name of Reflect.ownKeys(next)) {
-      const { value: plain, get } = Object.getOwnPropertyDescriptor(next, name);
-      queue.push(name, plain);
-      if (get !== undefined) {
-        try {
-          queue.push(get.call(value), get.call(next));
-        } catch {
-          // Not every getter can be called on every object.
-        }
-      }
-    }
-    queue.push(Object.getPrototypeOf(next));
-  }
-  return texts;
-}
-
-/** What a look at a value shows, by any means that a program has. */
-function everything(value) {
-  const shown = [
-    ...reachable(value),
-    String(value),
-    inspect(value, {
-      depth: Number.POSITIVE_INFINITY,
-      showHidden: true,
-      getters: true,
-      maxArrayLength: null,
-      maxStringLength: null,
-    }),
-    inspect(value, { showProxy: true }),
-    JSON.stringify(value),
-  ];
-  try {
-    shown.push(inspect(structuredClone(value), { depth: Number.POSITIVE_INFINITY, showHidden: true }));
-  } catch (error) {
-    // A response cannot be cloned that way; the refusal must not show anything either.
-    shown.push(String(error), inspect(error));
-  }
-  return shown.join("\n");
-}
 
 function showsNothing(value, what) {
   const shown = everything(value);
