@@ -1,10 +1,12 @@
 // People and grants against a real vault, a real OpenID provider, and a program in the browser's place that agrees to everything.
 
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
+import { setTimeout as pause } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 
 import {
@@ -18,7 +20,7 @@ import {
 } from "@alter-ai/alter-sdk";
 
 import { printed } from "./support/people.mjs";
-import { SILENT, thrown } from "./support/scripted.mjs";
+import { LIMIT, SILENT, thrown } from "./support/scripted.mjs";
 import { openIdProvider, Vault } from "./support/vault.mjs";
 
 const SCOPES = [
@@ -145,7 +147,6 @@ describe("a person", () => {
 
   test("delegates to an agent, which gives it back", async () => {
     const session = await app.createConnectSession({ allowedProviders: ["crm"], agent: "planner", userToken: jwt });
-    const { spawnSync } = await import("node:child_process");
     const visit = spawnSync(process.env.BROWSER, [session.connectUrl], { env: process.env });
     assert.equal(visit.status, 0, String(visit.stderr));
     const [result] = await app.pollConnectSession(session.sessionToken, { timeout: 30_000, pollInterval: 50 });
@@ -184,12 +185,26 @@ test("a session that nobody finishes ends in time, and one that is given up is g
   const late = await thrown(service.pollConnectSession(session.sessionToken, { timeout: 100, pollInterval: 20 }));
   assert.ok(late instanceof ConnectTimeoutError);
   const controller = new AbortController();
-  const lines = await printed(async () => {
+  const shown = [];
+  const usual = console.log;
+  console.log = (...parts) => shown.push(parts.join(" "));
+  try {
     const waiting = thrown(service.connect({ providers: ["crm"], openBrowser: false, signal: controller.signal }));
-    setTimeout(() => controller.abort(), 500);
+    await until(() => shown.length > 0);
+    const [, url] = shown[0].split("visit: ");
+    const offers = async () => (await (await fetch(url)).text()).includes("<form");
+    assert.ok(await offers());
+    controller.abort();
     assert.equal((await waiting).name, "AbortError");
-  });
-  const [, url] = lines[0].split("visit: ");
-  const page = await fetch(url);
-  assert.ok(page.status < 500, `${page.status}`);
+    await until(async () => !(await offers()));
+  } finally {
+    console.log = usual;
+  }
 });
+
+/** Waits until something holds. */
+async function until(condition) {
+  for (const deadline = Date.now() + LIMIT; !(await condition()); await pause(20)) {
+    assert.ok(Date.now() < deadline, `it never came to be: ${condition}`);
+  }
+}
