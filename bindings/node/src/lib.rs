@@ -7,6 +7,7 @@
 
 use alter_core::client::is_sensitive_header as is_sensitive;
 use alter_core::key;
+use models::Reading;
 use napi_derive::napi;
 
 mod arguments;
@@ -24,6 +25,18 @@ mod runtime;
 #[napi]
 pub fn is_valid_key(text: String) -> bool {
     key::is_valid_key(&text)
+}
+
+/// The fields of a public model, read from JSON as the vault's answers are.
+#[napi]
+pub fn read_model(name: String, text: String) -> Reading {
+    models::fields(&name, &text).into()
+}
+
+/// The identity that a signed assertion proves. `arguments` is JSON as `node/src/given.ts` writes it.
+#[napi]
+pub fn verify_identity_assertion(arguments: String) -> Reading {
+    operations::verify_assertion(&arguments).into()
 }
 
 /// Whether a header of this name carries credentials, so that no row may have it.

@@ -26,12 +26,10 @@ impl From<Result<Value>> for Reading {
 }
 
 /// The fields of a public model, read from JSON as the vault's answers are.
-#[napi]
-pub fn read_model(name: String, text: String) -> Reading {
-    fields(&name, &text).into()
-}
-
-fn fields(name: &str, text: &str) -> Result<Value> {
+///
+/// # Errors
+/// `BackendError` if it is not what a vault writes.
+pub fn fields(name: &str, text: &str) -> Result<Value> {
     let model =
         Model::named(name).ok_or_else(|| Error::new(Kind::AlterSdk, format!("The engine has no model {name}. Please report this.")))?;
     let malformed = |problem: String| Error::new(Kind::Backend, format!("{name} cannot be read: {problem}.")).with_code("malformed_answer");

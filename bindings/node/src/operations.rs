@@ -14,7 +14,6 @@ use crate::arguments::{Given, arg};
 use crate::failure;
 use crate::given;
 use crate::host::NodeHost;
-use crate::models::Reading;
 use crate::queue::{Completion, Queue};
 
 /// What a part of an operation came to, as `node/src/operate.ts` reads it.
@@ -127,10 +126,12 @@ fn completion(part: &Part) -> Completion {
 }
 
 /// The identity that a signed assertion proves. `arguments` is as for an operation.
-#[napi]
-pub fn verify_identity_assertion(arguments: String) -> Reading {
-    let verify = || alter_sdk::engine::verify_assertion(given::args(&arguments)?, OffsetDateTime::now_utc());
-    verify().map(Value::Object).into()
+///
+/// # Errors
+/// The core's: an argument is refused, or the assertion is not accepted.
+pub fn verify_assertion(arguments: &str) -> CoreResult<Value> {
+    let identity = alter_sdk::engine::verify_assertion(given::args(arguments)?, OffsetDateTime::now_utc())?;
+    Ok(Value::Object(identity))
 }
 
 /// Locks data that is whole between any two statements, so a panic elsewhere does not spoil it.
