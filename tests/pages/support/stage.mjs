@@ -10,7 +10,7 @@ import { createInterface } from "node:readline";
 export const ROOT = new URL("../../..", import.meta.url).pathname;
 const ALTER = join(ROOT, "target/debug/alter");
 /** How long anything that must happen may take, in milliseconds. */
-export const LIMIT = 60_000;
+export const LIMIT = 30_000;
 const SECRET = "only-for-tests";
 
 /** Looks until `look` gives something, and gives that. */
@@ -57,30 +57,39 @@ class OidcProvider {
   }
 }
 
-/** The vault with app `Calendar Helper`, sign-in at one provider, and accounts at another. */
+/** The vault with app `calendar-helper`, sign-in at one provider, and accounts at another. */
 export class Stage {
   static async set() {
     const stage = new Stage();
-    stage.folder = await mkdtemp(join(tmpdir(), "alter-pages-"));
-    stage.url = `http://127.0.0.1:${await freePort()}`;
-    stage.data = join(stage.folder, "data");
-    const address = new URL(stage.url).host;
-    stage.vault = spawn(ALTER, ["serve", "--data-dir", stage.data, "--address", address], { stdio: "ignore" });
-    const ready = () => fetch(`${stage.url}/readyz`).then((answer) => answer.ok, () => false);
-    await eventually("the vault is ready", ready);
-    const client = (callback, more) => ({
-      clients: [{ client_id: "vault", client_secret: SECRET, redirect_uris: [`${stage.url}${callback}`], ...more }],
-    });
-    stage.people = await OidcProvider.start(client("/sign-in/callback"));
-    // An access token that is due for a refresh one second after it was given, since the vault refreshes a minute ahead.
-    const calendar = client("/oauth/callback", { grant_types: ["authorization_code", "refresh_token"] });
-    stage.calendar = await OidcProvider.start({ ...calendar, ttl: { AccessToken: 61 } });
-    await stage.furnish();
+    try {
+      await stage.build();
+    } catch (error) {
+      await stage.clear();
+      throw error;
+    }
     return stage;
   }
 
+  async build() {
+    this.folder = await mkdtemp(join(tmpdir(), "alter-pages-"));
+    this.url = `http://127.0.0.1:${await freePort()}`;
+    this.data = join(this.folder, "data");
+    const address = new URL(this.url).host;
+    this.vault = spawn(ALTER, ["serve", "--data-dir", this.data, "--address", address], { stdio: "ignore" });
+    const ready = () => fetch(`${this.url}/readyz`).then((answer) => answer.ok, () => false);
+    await eventually("the vault is ready", ready);
+    const client = (callback, more) => ({
+      clients: [{ client_id: "vault", client_secret: SECRET, redirect_uris: [`${this.url}${callback}`], ...more }],
+    });
+    this.people = await OidcProvider.start(client("/sign-in/callback"));
+    // An access token that is due for a refresh one second after it was given, since the vault refreshes a minute ahead.
+    const calendar = client("/oauth/callback", { grant_types: ["authorization_code", "refresh_token"] });
+    this.calendar = await OidcProvider.start({ ...calendar, ttl: { AccessToken: 61 } });
+    await this.furnish();
+  }
+
   async furnish() {
-    await this.alter(["app", "create", "Calendar Helper"]);
+    await this.alter(["app", "create", "calendar-helper"]);
     this.key = (await this.alter(["key", "create", "--scope", "connect:initiate", "--scope", "tokens:retrieve", "--scope", "grants:write",
       "--scope", "idp_users:write", "--scope", "secrets:write", "--scope", "audit:emit"]))[0].api_key;
     await this.alter(["idp", "set", this.people.issuer, "--client-id", "vault", "--stdin"], SECRET);

@@ -60,14 +60,11 @@ impl Client {
         if let Some(nonce) = &nonce {
             query.append_pair("nonce", nonce);
         }
-        let switching = self.prompts_for_account(wanted);
-        for (name, value) in endpoint.parameters.iter().filter(|(name, _)| !(switching && *name == "prompt")) {
+        for (name, value) in endpoint.parameters.iter().filter(|(name, _)| *name != "prompt") {
             query.append_pair(name, value);
         }
-        if switching {
-            let asked_anyway = endpoint.parameters.get("prompt").map(String::as_str);
-            let prompt = asked_anyway.filter(|prompt| *prompt != "select_account" && *prompt != "none");
-            query.append_pair("prompt", &prompt.map_or_else(|| "select_account".to_owned(), |prompt| format!("select_account {prompt}")));
+        if let Some(prompt) = self.prompt(wanted) {
+            query.append_pair("prompt", &prompt);
         }
         // As `prompt`: only OpenID Connect defines it.
         if let Some(hint) = wanted.login_hint.filter(|_| self.provider.issuer.is_some()) {
@@ -77,9 +74,20 @@ impl Client {
         Ok(Departure { url: format!("{}?{}", endpoint.url, query.finish()), verifier, nonce })
     }
 
-    /// Only OpenID Connect defines a way to ask for another account; elsewhere an unknown parameter could fail the whole request.
-    fn prompts_for_account(&self, wanted: &Wanted<'_>) -> bool {
-        wanted.switch_account && self.provider.issuer.is_some()
+    /// What the provider shall ask: what its entry says, and two things that only OpenID Connect defines. (Elsewhere an unknown parameter could fail the
+    /// whole request.) Another account has to be asked for, and so has access while the person is away (OpenID Connect Core, 11).
+    fn prompt(&self, wanted: &Wanted<'_>) -> Option<String> {
+        let of_entry = self.provider.authorization.parameters.get("prompt").map(String::as_str);
+        if self.provider.issuer.is_none() {
+            return of_entry.map(str::to_owned);
+        }
+        let away = wanted.scopes.iter().any(|scope| scope == "offline_access");
+        let rest = of_entry.or(away.then_some("consent"));
+        if !wanted.switch_account {
+            return rest.map(str::to_owned);
+        }
+        let rest = rest.filter(|prompt| *prompt != "select_account" && *prompt != "none");
+        Some(rest.map_or_else(|| "select_account".to_owned(), |prompt| format!("select_account {prompt}")))
     }
 }
 
@@ -136,6 +144,9 @@ mod tests {
     fn another_account_is_asked_for_where_that_is_defined() {
         assert_eq!(sent(&ask("google", &["openid"], true))["prompt"], "select_account consent");
         assert_eq!(sent(&ask("gitlab", &["openid"], true))["prompt"], "select_account");
+        assert_eq!(sent(&ask("gitlab", &["openid", "offline_access"], true))["prompt"], "select_account consent");
+        assert_eq!(sent(&ask("gitlab", &["openid", "offline_access"], false))["prompt"], "consent");
+        assert!(!sent(&ask("gitlab", &["openid"], false)).contains_key("prompt"));
         assert_eq!(sent(&ask("atlassian", &["read:me"], true))["prompt"], "consent");
         assert_eq!(sent(&ask("google", &["openid"], false))["prompt"], "consent");
         assert_eq!(sent(&ask("google", &["openid"], false))["login_hint"], "ada@example.com");

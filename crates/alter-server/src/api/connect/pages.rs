@@ -174,7 +174,7 @@ impl Visit<'_> {
             let settings = named.settings.get(&asked.provider);
             let entry = settings.and_then(|settings| settings.provider(&asked.provider));
             places.extend(entry.and_then(|entry| entry.authorization.url.parse().ok()));
-            let scope = |scope: &String| (scope.clone(), entry.and_then(|entry| entry.scopes.get(scope).cloned()));
+            let scope = |scope: &String| (scope.clone(), entry.and_then(|entry| entry.meaning(scope)).map(str::to_owned));
             providers.push(ProviderView {
                 id: asked.provider.clone(),
                 name: named.provider(&asked.provider).to_owned(),

@@ -51,9 +51,8 @@ pub fn router() -> Router<Arc<Vault>> {
 
 /// The path of an app's Wallet.
 fn path(app: &App) -> String {
-    let name: String = form_urlencoded::byte_serialize(app.name.as_bytes()).collect();
-    // A form writes a blank as `+`, which a path does not know.
-    format!("/wallet/{}", name.replace('+', "%20"))
+    // Names of apps are fit for URLs.
+    format!("/wallet/{}", app.name)
 }
 
 #[derive(Template)]

@@ -61,6 +61,20 @@ pub struct Provider {
     pub sources: Vec<String>,
 }
 
+impl Provider {
+    /// What a scope means, in words for people: the entry's, or OpenID Connect's own for its four.
+    pub fn meaning(&self, scope: &str) -> Option<&str> {
+        let standard = match scope {
+            "openid" => "Know that it is you",
+            "profile" => "See your name and picture",
+            "email" => "See your e-mail address",
+            "offline_access" => "Use this while you are away",
+            _ => return self.scopes.get(scope).map(String::as_str),
+        };
+        Some(self.scopes.get(scope).map_or(standard, String::as_str))
+    }
+}
+
 /// How far to trust an entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

@@ -105,3 +105,11 @@ fn settings_become_parts_of_urls_and_nothing_else() {
     let github = Catalogue::shipped().get("github").expect("shipped");
     assert!(check_settings(github, &BTreeMap::from([("host".into(), "x".into())])).is_err());
 }
+
+#[test]
+fn scopes_are_explained_where_that_is_known() {
+    let mut provider = Catalogue::shipped().get("google").expect("an entry").clone();
+    provider.scopes = [("email".to_owned(), "Read your address".to_owned()), ("x".to_owned(), "Do x".to_owned())].into();
+    let meanings = ["email", "x", "offline_access", "y"].map(|scope| provider.meaning(scope));
+    assert_eq!(meanings, [Some("Read your address"), Some("Do x"), Some("Use this while you are away"), None]);
+}

@@ -127,7 +127,7 @@ async fn another_sites_form_decides_nothing() {
     assert_eq!(site.poll(&started).await, json!({"status": "pending"}));
     // Pages cannot be framed, cached, or tell where one came from.
     let page = Browser::new().get(&started.url).await;
-    for (name, value) in [("x-frame-options", "DENY"), ("cache-control", "no-store"), ("referrer-policy", "no-referrer")] {
+    for (name, value) in [("x-frame-options", "DENY"), ("cache-control", "no-store"), ("referrer-policy", "same-origin")] {
         assert_eq!(page.headers[name], value);
     }
 }
