@@ -72,6 +72,12 @@ enum Task {
         #[arg(long, value_name = "NAME")]
         only: Vec<String>,
     },
+    /// What a person does at an address of the vault's: sign in and agree. Programs under test get this as their browser.
+    #[command(hide = true)]
+    Browse {
+        /// The address.
+        url: String,
+    },
     /// Write the generated files again.
     Codegen {
         /// Write nothing; fail if a file differs from what would be written.
@@ -110,6 +116,9 @@ impl ClientChoice {
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
+    if let Task::Browse { url } = &arguments.task {
+        return conformance::browse(url);
+    }
     let project = Project::here();
     let mut report = Report::begin();
     match arguments.task {
@@ -119,6 +128,8 @@ fn main() -> ExitCode {
         Task::Conformance { client, only } => conformance::run(&project, &mut report, &ClientChoice::clients(&client), &only),
         Task::Bench { publish, smoke, rounds } => bench::run(&project, &mut report, bench::Mode::chosen(publish, smoke), rounds.into()),
         Task::Endurance { rounds, only } => endurance::run(&project, &mut report, rounds, &only),
+        // It shows nothing.
+        Task::Browse { .. } => {}
         Task::Codegen { check } => codegen::run(&project, &mut report, check),
     }
     report.finish()

@@ -91,4 +91,5 @@ async def main() -> None:
         print(json.dumps({"id": case["id"], **told}), flush=True)
 
 
-asyncio.run(main())
+if __name__ == "__main__":
+    asyncio.run(main())

@@ -3,10 +3,13 @@
 pub mod client;
 mod compare;
 mod fixtures;
+mod operations;
 pub mod scenario;
 
 use std::collections::BTreeMap;
+use std::process::ExitCode;
 
+use alter_testkit::browser::Browser;
 use alter_testkit::http::{Headers, Response};
 use alter_testkit::provider::{Account, Provider};
 use alter_testkit::relay::{Attack, Relay};
@@ -30,8 +33,17 @@ pub fn all(project: &Project, report: &mut Report) {
 pub fn run(project: &Project, report: &mut Report, clients: &[Client], only: &str) {
     if prepare(project, report, clients) {
         play(project, report, clients, only);
+        operations::play(project, report, clients, only);
     } else {
         report.skip("scenarios", "a client is missing");
+    }
+}
+
+/// Does what a person does at an address of the vault's, for a program that opens it in a browser. Shows nothing.
+pub fn browse(url: &str) -> ExitCode {
+    match Browser::of("ada").visit(url, None) {
+        Ok(_) => ExitCode::SUCCESS,
+        Err(_) => ExitCode::FAILURE,
     }
 }
 
@@ -44,7 +56,13 @@ fn prepare(project: &Project, report: &mut Report, clients: &[Client]) -> bool {
 }
 
 fn play(project: &Project, report: &mut Report, clients: &[Client], only: &str) {
-    let begun = report.value("a vault on an empty folder", || Ok((Stage::set(project, only)?, Checks::NONE)));
+    let read = || Ok((Scenarios::load(&project.path("tests/conformance/scenarios.toml"))?, Checks::NONE));
+    let Some(mut scenarios) = report.value("the list of calls", read) else { return };
+    scenarios.list.retain(|scenario| scenario.id.starts_with(only));
+    if scenarios.list.is_empty() {
+        return;
+    }
+    let begun = report.value("a vault on an empty folder", || Ok((Stage::set(project, scenarios)?, Checks::NONE)));
     let Some(stage) = begun else { return };
     let mut reports = BTreeMap::new();
     for client in clients {
@@ -77,12 +95,7 @@ struct Stage {
 }
 
 impl Stage {
-    fn set(project: &Project, only: &str) -> Result<Self, Failure> {
-        let mut scenarios = Scenarios::load(&project.path("tests/conformance/scenarios.toml"))?;
-        scenarios.list.retain(|scenario| scenario.id.starts_with(only));
-        if scenarios.list.is_empty() {
-            return Err(Failure::new(format!("no scenario begins with {only:?}")).help("see tests/conformance/scenarios.toml"));
-        }
+    fn set(project: &Project, scenarios: Scenarios) -> Result<Self, Failure> {
         let vault = Vault::start(&project.built("alter"))?;
         let relay = Relay::start(vault.address())?;
         Ok(Self { scenarios, vault, provider: Provider::start()?, relay })

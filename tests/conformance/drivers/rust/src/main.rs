@@ -1,5 +1,7 @@
 //! Runs conformance calls with the Rust SDK. See `driver.py` beside this crate for what comes in and what goes out.
 
+mod told;
+
 use std::error::Error;
 use std::io::{Write, stdin, stdout};
 use std::process::ExitCode;
@@ -56,7 +58,7 @@ async fn run() -> Result<(), Box<dyn Error>> {
         let id = call.id.clone();
         let mut told = match make(call).await {
             Ok(response) => returned(&response),
-            Err(error) => raised(&error),
+            Err(error) => told::raised(&error),
         };
         told.insert("id".to_owned(), id.into());
         writeln!(stdout().lock(), "{}", Value::Object(told))?;
@@ -91,21 +93,4 @@ async fn make(call: Call) -> alter_sdk::Result<Response> {
 fn returned(response: &Response) -> Map<String, Value> {
     let visible = [format!("{response:?}"), response.text(), format!("{:?}", response.headers), format!("{:?}", response.request)];
     Map::from_iter([("status".to_owned(), json!(response.status)), ("visible".to_owned(), json!(visible))])
-}
-
-/// What a caller can tell from an error.
-fn raised(error: &alter_sdk::Error) -> Map<String, Value> {
-    let mut bases = vec![error.kind()];
-    while let Some(parent) = bases.last().and_then(|kind| kind.parent()) {
-        bases.push(parent);
-    }
-    let mut attributes = error.attributes();
-    attributes.insert("details".to_owned(), Value::Object(error.details().clone()));
-    let bases: Vec<_> = bases.into_iter().map(alter_sdk::Kind::name).collect();
-    Map::from_iter([
-        ("error".to_owned(), json!(error.kind().name())),
-        ("bases".to_owned(), json!(bases)),
-        ("attributes".to_owned(), Value::Object(attributes)),
-        ("visible".to_owned(), json!([error.to_string(), format!("{error:?}")])),
-    ])
 }
