@@ -200,8 +200,19 @@ impl Stage {
             Caller::TypeScript => Run::new("node").arg(self.project.path("tests/demo/quickstart.mjs")).args([&url, &access.grant]),
             Caller::CommandLine => Run::new(self.project.built("alter")).args(["request", "GET", &url, "--grant", &access.grant]),
         };
-        // The key is the application's; the calls go to loopback, whatever proxy the machine uses for the rest.
-        let run = run.env("ALTER_API_KEY", &access.key).env("ALTER_BASE_URL", self.vault.url());
-        run.env("NO_PROXY", "*").env("no_proxy", "*").env("NO_COLOR", "1").limit(LIMIT)
+        self.surroundings(access).into_iter().fold(run, |run, (name, value)| run.env(name, value)).limit(LIMIT)
+    }
+
+    /// What an application's programs find around them. The key is the application's; the calls go to loopback, whatever proxy the machine uses for
+    /// the rest.
+    pub fn surroundings(&self, access: &Access) -> [(&'static str, String); 5] {
+        let everywhere = || "*".to_owned();
+        [
+            ("ALTER_API_KEY", access.key.clone()),
+            ("ALTER_BASE_URL", self.vault.url()),
+            ("NO_PROXY", everywhere()),
+            ("no_proxy", everywhere()),
+            ("NO_COLOR", "1".to_owned()),
+        ]
     }
 }

@@ -1,16 +1,19 @@
-//! `cargo xtask demo`: a vault, a provider, and one call made from four places by programs that never hold the credential.
+//! `cargo xtask demo`: a vault, a provider, and one call made from four places by programs that never hold the credential; then a person who connects
+//! an account of theirs.
 //!
 //! It shows and it checks: the exit status is 0 only if everything that it prints was true.
 
 mod act;
+mod second;
 
 use alter_testkit::provider::{Account, Credential, Provider};
 use alter_testkit::vault::Vault;
 
 use crate::checks::{node, python, rust};
-use crate::demo::act::{Caller, Stage};
+use crate::demo::act::{Access, Caller, Stage};
 use crate::project::Project;
 use crate::report::{Checks, Failure, Report};
+use crate::tools;
 
 /// The credential of the demo. Whoever calls must never see it.
 const SECRET: &str = "demo-secret-9d41c7";
@@ -19,6 +22,7 @@ const SECRET: &str = "demo-secret-9d41c7";
 pub fn run(project: &Project, report: &mut Report) {
     report.heading("Getting ready");
     let built = rust::programs(project, report, &["alter-cli", "alter-demo"]);
+    report.step("Node tools", || tools::node_modules(project).map(|_| Checks::NONE));
     if !built || python::installed(project, report).is_none() || !node::installed(project, report) {
         return;
     }
@@ -68,6 +72,26 @@ fn play(report: &mut Report, stage: Stage) {
         report.say(format!("    {row}"));
     }
 
-    report.heading("5. Nothing is left");
+    report.heading("5. A person connects an account of theirs, with their own browser");
+    second_act(report, &stage, &access);
+
+    report.heading("6. Nothing is left");
     report.step("vault and provider stopped, folder gone", || stage.leave());
+}
+
+fn second_act(report: &mut Report, stage: &Stage, access: &Access) {
+    let Some((accounts, lines)) = report.value("a provider with accounts of people", || stage.accounts()) else { return };
+    for line in lines {
+        report.say(format!("    $ {line}"));
+    }
+    report.say("    $ alter connect calendar");
+    let Some(connected) = report.value("the person signs in there and agrees", || stage.connect(access, &accounts)) else { return };
+    report.say(format!("    the person saw       {}", connected.pages.join(" > ")));
+    report.say(format!("    the account          {}", connected.account));
+    if let Some(saw) = report.value("the application calls the account", || stage.use_account(access, &accounts, &connected)) {
+        report.say(format!("    the application saw  {saw}"));
+    }
+    if let Some(error) = report.value("the access is taken back, and the provider is told", || stage.end_access(access, &accounts, &connected)) {
+        report.say(format!("    the application saw  {error}"));
+    }
 }
