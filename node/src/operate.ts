@@ -71,8 +71,9 @@ async function visit(
   };
   const stop = async () => {
     giveUp();
-    // A client is closed once its last words have reached the vault.
-    await run((queue) => session.engine.close(queue));
+    // A client is closed once its last words have reached the vault; a narrowed one has none of its own.
+    const { engine } = session.parent ?? session;
+    await run((queue) => engine.close(queue));
   };
   try {
     await show(url, openBrowser);

@@ -69,10 +69,12 @@ describe("a program that waits", { skip: process.platform === "win32" && "signal
     assert.deepEqual(cancellations(), []);
   });
 
-  test("is ended by Ctrl-C, and the vault is told", async () => {
-    assert.deepEqual(await signalled("", "SIGINT"), { status: 130, signal: null, output: ADDRESS, errors: "" });
-    assert.deepEqual(cancellations(), [SESSION_TOKEN]);
-  });
+  for (const how of ["", "narrowed"]) {
+    test(`is ended by Ctrl-C, and the vault is told${how && ` (${how})`}`, async () => {
+      assert.deepEqual(await signalled(how, "SIGINT"), { status: 130, signal: null, output: ADDRESS, errors: "" });
+      assert.deepEqual(cancellations(), [SESSION_TOKEN]);
+    });
+  }
 
   test("decides itself what Ctrl-C does if it listens for it", async () => {
     const output = `${ADDRESS}stopped by the program\n`;

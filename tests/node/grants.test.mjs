@@ -6,6 +6,7 @@ import { after, beforeEach, describe, test } from "node:test";
 import {
   Agent,
   AlterValueError,
+  AlterVault,
   App,
   DelegationResult,
   GrantInfo,
@@ -300,6 +301,8 @@ test("an agent has no calls of an application, and the other way round (TS-070)"
     assert.ok(!(name in Agent.prototype) && name in App.prototype, name);
   }
   assert.ok(!("delegate" in App.prototype));
+  // The client of the first versions has all that an application's has.
+  assert.ok(AlterVault.prototype instanceof App);
 });
 
 test("a closed client refuses every call", async () => {

@@ -84,7 +84,7 @@ async function compile(version, args, more = ["--noEmit"]) {
 }
 
 /** The programs that are compiled. */
-const CONSUMERS = ["consumer", "people"];
+const CONSUMERS = ["consumer", "people", "examples"];
 
 describe("its types compile in strict mode", () => {
   before(() => {

@@ -1,5 +1,5 @@
-// Waits for a person to connect an account: `connect.mjs URL KEY [own|worker]`. With `own` it has a listener of its own for Ctrl-C, with
-// `worker` it waits in a thread that is ended when SIGUSR2 tells it to.
+// Waits for a person to connect an account: `connect.mjs URL KEY [narrowed|own|worker]`. With `narrowed` a narrowed client
+// does, with `own` it has a listener of its own for Ctrl-C, with `worker` it waits in a thread that is ended when SIGUSR2 tells it to.
 
 import { fileURLToPath } from "node:url";
 import { isMainThread, Worker, workerData } from "node:worker_threads";
@@ -18,7 +18,8 @@ if (isMainThread && how === "worker") {
     process.once("SIGINT", () => controller.abort(new Error("stopped by the program")));
   }
   try {
-    const [result] = await app.connect({ pollInterval: 10, signal: controller.signal });
+    const client = how === "narrowed" ? app.withConstraints({ scopes: ["connect:initiate"] }) : app;
+    const [result] = await client.connect({ pollInterval: 10, signal: controller.signal });
     console.log(result.grantId);
   } catch (error) {
     console.log(error.message);
