@@ -62,6 +62,7 @@ pub fn failed(error: &Error) -> Failure {
     match (exit, error.code()) {
         (Exit::Unreachable, _) => failure.help("start the vault with `alter serve`, or name another with --vault URL or ALTER_BASE_URL"),
         (_, "grant_not_found") => failure.help("`alter grant list` shows the grants of the application that the key belongs to"),
+        (_, "insufficient_scope") => failure.help("make a key that holds it: `alter key create --scope SCOPE`, once for each scope"),
         (_, "blocked_destination") => {
             failure.help("`alter secret show` lists the hosts it may be sent to; `alter secret update --allow-host` changes them")
         }

@@ -132,6 +132,10 @@ fn what_cannot_be_connected_is_said() {
     assert_eq!(unknown.exit, 1, "{unknown:?}");
     assert!(unknown.stderr.contains("provider_not_configured") && unknown.stderr.contains("alter provider add"), "{unknown:?}");
     assert_eq!(run(&["drive"], "").exit, 2);
+    let narrow = site.vault.alter(&["key", "create", "--scope", "tokens:retrieve", "--json"], &[], "").stdout;
+    let narrow = serde_json::from_str::<Value>(&narrow).expect("a key")["api_key"].as_str().expect("a key").to_owned();
+    let narrow = run(&["drive"], &narrow);
+    assert!(narrow.exit == 4 && narrow.stderr.contains("alter key create --scope"), "{narrow:?}");
     let late = run(&["drive", "--timeout", "1s"], &site.key);
     assert!(late.exit == 1 && late.stdout.is_empty(), "{late:?}");
 }

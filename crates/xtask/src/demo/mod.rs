@@ -91,7 +91,9 @@ fn second_act(report: &mut Report, stage: &Stage, access: &Access) {
     if let Some(saw) = report.value("the application calls the account", || stage.use_account(access, &accounts, &connected)) {
         report.say(format!("    the application saw  {saw}"));
     }
-    if let Some(error) = report.value("the access is taken back, and the provider is told", || stage.end_access(access, &accounts, &connected)) {
+    if let Some(error) =
+        report.value("the access is taken back, and the provider is told", || stage.end_access(access, &accounts, &connected))
+    {
         report.say(format!("    the application saw  {error}"));
     }
 }

@@ -53,7 +53,9 @@ impl Stage {
         let line = first_line(&folder.path().join("provider.out"), |line| line.starts_with('{'), "the provider's address")?;
         let issuer = serde_json::from_str::<Value>(&line).ok().and_then(|said| said["issuer"].as_str().map(str::to_owned));
         let issuer = issuer.ok_or_else(|| Failure::new("the provider did not name itself").output(line))?;
-        let line = format!("provider add calendar --app demo --issuer {issuer} --client-id alter --scope openid --scope offline_access --scope email --stdin");
+        let line = format!(
+            "provider add calendar --app demo --issuer {issuer} --client-id alter --scope openid --scope offline_access --scope email --stdin"
+        );
         self.vault.records(&line.split(' ').collect::<Vec<_>>(), CLIENT_SECRET)?;
         Ok(((Accounts { _child: child, folder, issuer }, vec![format!("alter {line}")]), Checks::ONE))
     }
