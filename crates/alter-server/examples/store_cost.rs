@@ -22,7 +22,7 @@ use alter_server::model::{
     ApiKey, App, AppId, AppSettings, Grant, GrantId, KeyId, KeyStatus, ManagedSecret, Opens, Person, Principal, SecretId, SecretInjection,
     SecretKind, SecretStatus, display_prefix,
 };
-use alter_server::store::sqlite::{Access, SqliteOptions, SqliteStore};
+use alter_server::store::sqlite::{self, Access, SqliteOptions};
 use alter_server::store::{Commit, Effect, Nonce, Store};
 
 fn main() {
@@ -38,7 +38,7 @@ fn main() {
 
 async fn measure(callers: usize, span: Duration, grants: usize) -> String {
     let folder = tempfile::TempDir::new().unwrap();
-    let opened = SqliteStore::open(&SqliteOptions::new(folder.path(), Access::Create)).unwrap();
+    let opened = sqlite::open(&SqliteOptions::new(folder.path(), Access::Create)).unwrap();
     let (store, keys): (Arc<dyn Store>, _) = (opened.store, Arc::new(opened.keys));
     let (key, text, grants) = furnish(&*store, &keys, grants).await;
     let grants = Arc::new(grants);

@@ -18,7 +18,7 @@ use crate::crypto::{KeyHome, KeyOrigin, KeySettings, VaultKeys};
 use crate::error::{StartError, StartErrorKind};
 use crate::model::{Operator, OperatorRole};
 use crate::operator;
-use crate::store::sqlite::{Access, SqliteOptions, SqliteStore};
+use crate::store::sqlite::{self, Access, SqliteOptions};
 use crate::store::{Commit, CommitError, Declined, Effect, Entity, OpenError, Store, StoreError};
 
 /// The file with the first operator's key, for the command line on the same machine. Mode 0600.
@@ -80,7 +80,7 @@ fn options(data: &Path, access: Access) -> Result<SqliteOptions, StartError> {
 }
 
 fn open_with(options: &SqliteOptions) -> Result<Opened, StartError> {
-    let opened = SqliteStore::open(options)?;
+    let opened = sqlite::open(options)?;
     Ok(Opened {
         store: opened.store,
         keys: opened.keys,

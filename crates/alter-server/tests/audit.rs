@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use alter_server::audit::{AuditEntry, AuditKey, ChainId, Finding, Head, Outcome, Report, RowMac, verify, verify_all};
 use alter_server::model::{ActorId, AppId, CallerType, GrantId, KeyId, OperatorId};
-use alter_server::store::sqlite::{Access, DATABASE_FILE, SqliteOptions, SqliteStore};
+use alter_server::store::sqlite::{self, Access, DATABASE_FILE, SqliteOptions};
 use alter_server::store::{Commit, Store};
 use proptest::prelude::*;
 use tempfile::TempDir;
@@ -14,7 +14,7 @@ use tempfile::TempDir;
 /// A closed vault with `rows` rows in the vault's chain, each with every field set to something.
 fn written(rows: u64) -> (TempDir, AuditKey, Head) {
     let folder = TempDir::new().unwrap();
-    let opened = SqliteStore::open(&SqliteOptions::new(folder.path(), Access::Create)).unwrap();
+    let opened = sqlite::open(&SqliteOptions::new(folder.path(), Access::Create)).unwrap();
     let head = block_on(async {
         for number in 0..rows {
             opened.store.commit(Commit::new(full_entry(ChainId::Vault, number)), soon()).await.unwrap();
@@ -59,7 +59,7 @@ fn tamper(folder: &Path, sql: &str) {
 }
 
 fn verified(folder: &Path, expected: Option<&Head>) -> Report {
-    let opened = SqliteStore::open(&SqliteOptions::new(folder, Access::Read)).unwrap();
+    let opened = sqlite::open(&SqliteOptions::new(folder, Access::Read)).unwrap();
     block_on(async {
         let report = verify(&*opened.store, &opened.audit, ChainId::Vault, expected).await.unwrap();
         opened.store.close().await.unwrap();
@@ -190,7 +190,7 @@ fn a_cut_tail_is_found_by_the_head_and_a_cut_with_its_head_by_the_exported_one()
         exported
     };
     // More rows, then back to the head as it was before them: the database alone looks as it did then.
-    let opened = SqliteStore::open(&SqliteOptions::new(folder.path(), Access::Write)).unwrap();
+    let opened = sqlite::open(&SqliteOptions::new(folder.path(), Access::Write)).unwrap();
     let later = block_on(async {
         opened.store.commit(Commit::new(full_entry(ChainId::Vault, 6)), soon()).await.unwrap();
         let head = verify(&*opened.store, &opened.audit, ChainId::Vault, Some(&old_head)).await.unwrap();
@@ -221,7 +221,7 @@ fn a_rewritten_chain_differs_from_the_exported_head() {
 fn a_chain_that_is_gone_altogether_is_found_by_its_exported_head() {
     let (folder, _, head) = written(3);
     tamper(folder.path(), "DELETE FROM audit_rows; DELETE FROM audit_chains");
-    let opened = SqliteStore::open(&SqliteOptions::new(folder.path(), Access::Read)).unwrap();
+    let opened = sqlite::open(&SqliteOptions::new(folder.path(), Access::Read)).unwrap();
     let reports = block_on(verify_all(&*opened.store, &opened.audit, &[head])).unwrap();
     assert_eq!(reports.len(), 1);
     assert_eq!(reports[0].findings, [Finding::CutOff { last: 0, head: 3 }]);
@@ -230,7 +230,7 @@ fn a_chain_that_is_gone_altogether_is_found_by_its_exported_head() {
 #[test]
 fn another_key_verifies_nothing() {
     let (folder, ..) = written(2);
-    let opened = SqliteStore::open(&SqliteOptions::new(folder.path(), Access::Read)).unwrap();
+    let opened = sqlite::open(&SqliteOptions::new(folder.path(), Access::Read)).unwrap();
     let report = block_on(verify(&*opened.store, &AuditKey::new([1; 32]), ChainId::Vault, None)).unwrap();
     assert_eq!(
         report.findings,
@@ -260,7 +260,7 @@ fn rows_are_neither_changed_nor_deleted_by_accident() {
 #[test]
 fn verification_walks_over_many_pages_and_beside_a_writer() {
     let folder = TempDir::new().unwrap();
-    let opened = SqliteStore::open(&SqliteOptions::new(folder.path(), Access::Create)).unwrap();
+    let opened = sqlite::open(&SqliteOptions::new(folder.path(), Access::Create)).unwrap();
     tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_time().build().unwrap().block_on(async {
         let store = std::sync::Arc::clone(&opened.store);
         let (stop, mut stopped) = tokio::sync::watch::channel(false);
@@ -351,7 +351,7 @@ proptest! {
     #[test]
     fn any_rows_verify(entries in proptest::collection::vec(any_entry(), 1..20)) {
         let folder = TempDir::new().unwrap();
-        let opened = SqliteStore::open(&SqliteOptions::new(folder.path(), Access::Create)).unwrap();
+        let opened = sqlite::open(&SqliteOptions::new(folder.path(), Access::Create)).unwrap();
         block_on(async {
             for entry in &entries {
                 opened.store.commit(Commit::new(entry.clone()), soon()).await.unwrap();

@@ -308,6 +308,39 @@ pub enum Effect {
     },
 }
 
+impl Effect {
+    /// The app whose things it changes, as far as they may be judged by another commit. `None` for what belongs to no app, for an app that comes into
+    /// being, and for uses, whose commits have a row in the chain of the app.
+    pub fn app(&self) -> Option<AppId> {
+        match self {
+            Self::UseKey { .. } | Self::UseGrant { .. } | Self::CreateApp(_) => None,
+            Self::CreateOperator(_) | Self::RevokeOperator { .. } => None,
+            Self::AddMasterKey { .. } | Self::Rewrap(_) | Self::KeepMasterKey { .. } => None,
+            Self::RegisterActor(actor) => Some(actor.app),
+            Self::CreateKey(key) => Some(key.app),
+            Self::CreateSecret { secret, .. } | Self::UpdateSecret { secret, .. } => Some(secret.app),
+            Self::CreateGrant(grant) => Some(grant.app),
+            Self::CreateAgent(agent) => Some(agent.app),
+            Self::CreateCredential { credential, .. } => Some(credential.app),
+            Self::RenewCredential { renewal, .. } => Some(renewal.app),
+            Self::CreateTicket { ticket, .. } | Self::UpdateTicket { ticket, .. } => Some(ticket.app),
+            Self::CreateRegistration { registration, .. } | Self::UpdateRegistration { registration, .. } => Some(registration.app),
+            Self::FlagScopeMismatch { app, .. }
+            | Self::SetKeyStatus { app, .. }
+            | Self::DeleteSecret { app, .. }
+            | Self::RenewGrant { app, .. }
+            | Self::RevokeGrant { app, .. }
+            | Self::RevokeDelegation { app, .. }
+            | Self::UpdateApp { app, .. }
+            | Self::SetAgentStatus { app, .. }
+            | Self::LeaseCredential { app, .. }
+            | Self::EndLease { app, .. }
+            | Self::DeleteTicket { app, .. }
+            | Self::DeleteRegistration { app, .. } => Some(*app),
+        }
+    }
+}
+
 /// The versions of what a grant opens, as they were judged.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct JudgedVersions {

@@ -247,37 +247,45 @@ pub enum OpenError {
         /// What the system said.
         source: std::io::Error,
     },
-    /// There is no database where one must be.
-    #[error("there is no vault in {}", .folder.display())]
+    /// There is no vault where one must be.
+    #[error("there is no vault in {place}")]
     Missing {
-        /// The data folder.
-        folder: PathBuf,
+        /// The data folder, or the database's URL without a password.
+        place: String,
+    },
+    /// The database server does not answer, or does not let this vault in.
+    #[error("cannot reach the database {database}: {reason}")]
+    Unreachable {
+        /// Its URL without a password.
+        database: String,
+        /// What happened.
+        reason: String,
     },
     /// The database was written by a newer version.
-    #[error("the database {} has schema {found}, this version knows up to {known}", .path.display())]
+    #[error("the database {database} has schema {found}, this version knows up to {known}")]
     Newer {
-        /// The database file.
-        path: PathBuf,
+        /// Its file, or its URL without a password.
+        database: String,
         /// Its schema version.
         found: u32,
         /// The newest schema that this binary knows.
         known: u32,
     },
     /// The database was written by an older version and is opened for reading only, so it cannot be brought forward.
-    #[error("the database {} has schema {found}, this version reads {known}", .path.display())]
+    #[error("the database {database} has schema {found}, this version reads {known}")]
     Older {
-        /// The database file.
-        path: PathBuf,
+        /// Its file, or its URL without a password.
+        database: String,
         /// Its schema version.
         found: u32,
         /// The schema that this binary reads.
         known: u32,
     },
     /// The file is not a database of ours, or is damaged.
-    #[error("the database {} is damaged or is not an Alter database: {reason}", .path.display())]
+    #[error("the database {database} is damaged or is not an Alter database: {reason}")]
     Corrupt {
-        /// The database file.
-        path: PathBuf,
+        /// Its file, or its URL without a password.
+        database: String,
         /// What was found.
         reason: String,
     },
@@ -285,10 +293,10 @@ pub enum OpenError {
     #[error(transparent)]
     Key(#[from] KeyError),
     /// The database said no in some other way.
-    #[error("cannot open the database {}: {reason}", .path.display())]
+    #[error("cannot open the database {database}: {reason}")]
     Failed {
-        /// The database file.
-        path: PathBuf,
+        /// Its file, or its URL without a password.
+        database: String,
         /// What it said.
         reason: String,
     },
@@ -301,6 +309,7 @@ impl OpenError {
             Self::InUse { .. } => "data_folder_in_use",
             Self::Io { .. } => "data_folder_unusable",
             Self::Missing { .. } => "vault_missing",
+            Self::Unreachable { .. } => "database_unreachable",
             Self::Newer { .. } => "schema_too_new",
             Self::Older { .. } => "schema_too_old",
             Self::Corrupt { .. } => "database_corrupt",
@@ -315,11 +324,14 @@ impl OpenError {
             Self::InUse { .. } => "stop the other vault, or use another data folder",
             Self::Io { .. } => "check that the folder exists, that its disk has room, and that this user may write there",
             Self::Missing { .. } => "run `alter init`, or name the right data folder",
+            Self::Unreachable { .. } => {
+                "check that the server runs and the URL is right; the password comes from the URL in ALTER_STORE, PGPASSWORD or ~/.pgpass"
+            }
             Self::Newer { .. } => "use a version of alter that is at least as new as the one that wrote it",
             Self::Older { .. } => "start the vault once with this version: `alter serve` brings the schema forward",
             Self::Corrupt { .. } => "restore the data folder from a backup; nothing in it has been changed",
             Self::Key(error) => error.help(),
-            Self::Failed { .. } => "check the disk and the file's permissions",
+            Self::Failed { .. } => "check the disk, and what this user may do with the database",
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The vault's storage: one trait, which SQLite implements ([`sqlite`]) and PostgreSQL will.
+//! The vault's storage: one trait, implemented once in SQL, on SQLite ([`sqlite`]) and on PostgreSQL ([`postgres`]).
 //!
 //! # The contract
 //!
@@ -31,23 +31,46 @@
 mod commit;
 mod error;
 mod faults;
+mod folder;
+mod options;
+pub mod postgres;
+mod sql;
 pub mod sqlite;
 
 use std::future::Future;
 use std::num::NonZeroU32;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Instant;
 
 pub use commit::{Commit, Effect, JudgedVersions, LeaseEnding, Nonce, Receipt, Renewal, Rewrap, WrappedKey};
 pub use error::{CommitError, Declined, Entity, OpenError, StoreError};
 pub use faults::{Faults, NoFaults};
+pub use options::{Access, Limits};
 
-use crate::audit::{AuditRow, ChainId, Head, RowMac};
-use crate::crypto::{SealedSecret, SealedTo, StoredKeys, Wrapped};
+use crate::audit::{AuditKey, AuditRow, ChainId, Head, RowMac};
+use crate::crypto::{KeyHome, KeyOrigin, SealedSecret, SealedTo, StoredKeys, VaultKeys, Wrapped};
 use crate::model::{
     Agent, AgentId, ApiKey, App, AppId, Credential, CredentialId, DataKeyId, Grant, GrantFilter, GrantId, KeyDigest, KeyId, ListedGrant,
     ManagedSecret, Opens, Operator, Principal, Registration, RegistrationKind, SecretId, Ticket, TicketId, TicketKind,
 };
+
+/// A vault that was opened: its store, and the keys to use it with.
+#[derive(Debug)]
+pub struct Opened {
+    /// The store.
+    pub store: Arc<dyn Store>,
+    /// Digests, and opening and sealing of secrets.
+    pub keys: VaultKeys,
+    /// For [`audit::verify`](crate::audit::verify()).
+    pub audit: AuditKey,
+    /// Where the master key came from.
+    pub key_origin: KeyOrigin,
+    /// Where a new master key goes.
+    pub key_home: KeyHome,
+    /// Whether the vault was made just now.
+    pub created: bool,
+}
 
 /// What every method of [`Store`] returns.
 ///

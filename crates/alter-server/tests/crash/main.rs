@@ -15,8 +15,9 @@ use std::time::Duration;
 
 use alter_server::audit::{AuditEntry, ChainId, Outcome};
 use alter_server::rotation::{Rotation, Subject};
+use alter_server::store::Opened;
 use alter_server::store::Store;
-use alter_server::store::sqlite::{Access, Opened, SqliteOptions, SqliteStore};
+use alter_server::store::sqlite::{self, Access, SqliteOptions};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
@@ -41,7 +42,7 @@ fn killed_while_writing_nothing_acknowledged_is_lost() {
 }
 
 fn open(folder: &Path) -> Opened {
-    SqliteStore::open(&SqliteOptions::new(folder, Access::Create)).unwrap()
+    sqlite::open(&SqliteOptions::new(folder, Access::Create)).unwrap()
 }
 
 fn write_until_killed(folder: &Path) {

@@ -14,7 +14,8 @@ use alter_server::crypto::VaultKeys;
 use alter_server::model::{
     App, AppId, AppSettings, Grant, GrantId, ManagedSecret, Opens, Principal, SecretId, SecretInjection, SecretKind, SecretStatus,
 };
-use alter_server::store::sqlite::{Access, Opened, SqliteOptions, SqliteStore};
+use alter_server::store::Opened;
+use alter_server::store::sqlite::{self, Access, SqliteOptions};
 use alter_server::store::{Commit, CommitError, Declined, Effect, Store};
 use tokio::task::JoinSet;
 
@@ -90,7 +91,7 @@ fn secret_with_grant(app: AppId) -> (ManagedSecret, Grant) {
 
 /// Opens what the killed child left and checks it against what it had acknowledged, in all rounds so far.
 pub fn check(folder: &Path, acknowledged: &HashSet<String>) {
-    let opened = SqliteStore::open(&SqliteOptions::new(folder, Access::Create)).unwrap();
+    let opened = sqlite::open(&SqliteOptions::new(folder, Access::Create)).unwrap();
     tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(async {
         for report in verify_all(&*opened.store, &opened.audit, &[]).await.unwrap() {
             assert!(report.is_intact(), "{report:?}");

@@ -232,33 +232,3 @@ async fn closing_does_not_wait_for_a_hanging_disk() {
     assert_eq!(vault.store.close().await.unwrap_err().code(), "store_late");
     disk.set(Mode::Works);
 }
-
-/// A disk that is really full: the database may not grow.
-#[tokio::test]
-async fn a_full_disk_refuses_every_release_and_recovers() {
-    let vault = Vault::with(|options| options.limits.max_pages = Some(80));
-    let made = vault.furnished("shop").await;
-    let filler = "x".repeat(4000);
-    let mut written = 0;
-    let error = loop {
-        let mut row = made.intent().reason(&filler);
-        row.request_id = Some(format!("r-{written}"));
-        match vault.commit(alter_server::store::Commit::new(row)).await {
-            Ok(_receipt) => written += 1,
-            Err(error) => break error,
-        }
-        assert!(written < 1000, "80 pages of 4 KiB cannot hold this much");
-    };
-    assert_eq!(error, StoreError::Full.into());
-    assert!(written > 5, "it was full at once: {written}");
-    for _ in 0..3 {
-        assert_eq!(failed(vault.commit(alter_server::store::Commit::new(made.intent().reason(&filler))).await), StoreError::Full);
-    }
-    let kept = vault.rows(made.chain()).await.iter().filter(|row| row.entry.request_id.is_some()).count();
-    assert_eq!(kept, written, "a row for each release, a release for each row");
-    assert_intact(&vault, made.chain()).await;
-    assert!(vault.store.app(made.app.id).await.unwrap().is_some(), "reading still works");
-
-    let vault = vault.restarted().await;
-    vault.commit(made.token_call()).await.unwrap();
-}

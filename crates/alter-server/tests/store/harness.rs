@@ -10,47 +10,91 @@ use alter_core::key::KeyKind;
 use alter_core::secret::Secret;
 use alter_server::audit::{AuditEntry, AuditKey, AuditRow, ChainId, Outcome};
 use alter_server::clock::{Clock, ManualClock, Timestamp};
-use alter_server::crypto::VaultKeys;
+use alter_server::crypto::{KeySettings, VaultKeys};
 use alter_server::model::{
     ApiKey, App, AppId, AppSettings, Grant, KeyId, KeyStatus, ManagedSecret, Opens, Person, Principal, SecretId, SecretInjection,
     SecretKind, SecretStatus, display_prefix,
 };
-use alter_server::store::sqlite::{Access, SqliteOptions, SqliteStore};
-use alter_server::store::{Commit, CommitError, Effect, JudgedVersions, Receipt, Store};
+use alter_server::store::{
+    Access, Commit, CommitError, Effect, Faults, JudgedVersions, Limits, NoFaults, OpenError, Opened, Receipt, Store,
+};
 use tempfile::TempDir;
+
+use super::backend::Database;
 
 pub const NOON: Timestamp = Timestamp::from_millis(1_795_000_000_000);
 
-/// An open vault in a folder of its own, with a clock that the test moves.
+/// What tests change about how a vault is opened, on every backend.
+pub struct Options {
+    pub access: Access,
+    pub keys: KeySettings,
+    pub limits: Limits,
+    pub clock: Arc<dyn Clock>,
+    pub faults: Arc<dyn Faults>,
+}
+
+/// Where a vault keeps its things.
+pub struct Place {
+    pub folder: TempDir,
+    pub database: Database,
+}
+
+impl Place {
+    fn new() -> Self {
+        Self { folder: TempDir::new().unwrap(), database: Database::new() }
+    }
+
+    /// Opens the vault that is there, or makes one, with changed options.
+    pub fn open(&self, access: Access, clock: &Arc<ManualClock>, change: impl FnOnce(&mut Options)) -> Result<Opened, OpenError> {
+        let mut options = Options {
+            access,
+            keys: KeySettings::default(),
+            limits: Limits::default(),
+            clock: Arc::clone(clock) as Arc<dyn Clock>,
+            faults: Arc::new(NoFaults),
+        };
+        change(&mut options);
+        self.database.open(self.folder.path(), options)
+    }
+}
+
+/// An open vault in a place of its own, with a clock that the test moves.
 pub struct Vault {
     pub store: Arc<dyn Store>,
     pub keys: VaultKeys,
     pub audit: AuditKey,
     pub clock: Arc<ManualClock>,
-    pub folder: TempDir,
+    pub place: Place,
 }
 
 impl Vault {
-    /// A new vault on the default backend.
+    /// A new vault on the backend of this program.
     pub fn new() -> Self {
         Self::with(|_| {})
     }
 
     /// A new vault with changed options.
-    pub fn with(change: impl FnOnce(&mut SqliteOptions)) -> Self {
-        let folder = TempDir::new().unwrap();
-        let clock = Arc::new(ManualClock::at(NOON));
-        let mut options = options(folder.path(), Access::Create, &clock);
-        change(&mut options);
-        let opened = SqliteStore::open(&options).unwrap();
-        Self { store: opened.store, keys: opened.keys, audit: opened.audit, clock, folder }
+    pub fn with(change: impl FnOnce(&mut Options)) -> Self {
+        let (place, clock) = (Place::new(), Arc::new(ManualClock::at(NOON)));
+        let Opened { store, keys, audit, .. } = place.open(Access::Create, &clock, change).unwrap();
+        Self { store, keys, audit, clock, place }
+    }
+
+    /// The data folder.
+    pub fn folder(&self) -> &Path {
+        self.place.folder.path()
+    }
+
+    /// The same vault opened once more, as by another process.
+    pub fn open_again(&self, access: Access, change: impl FnOnce(&mut Options)) -> Result<Opened, OpenError> {
+        self.place.open(access, &self.clock, change)
     }
 
     /// The same vault after a restart, with default bounds.
     pub async fn restarted(self) -> Self {
         self.store.close().await.unwrap();
-        let opened = SqliteStore::open(&options(self.folder.path(), Access::Write, &self.clock)).unwrap();
-        Self { store: opened.store, keys: opened.keys, audit: opened.audit, ..self }
+        let Opened { store, keys, audit, .. } = self.open_again(Access::Write, |_| {}).unwrap();
+        Self { store, keys, audit, ..self }
     }
 
     pub fn now(&self) -> Timestamp {
@@ -165,12 +209,6 @@ impl Furnished {
             judged: JudgedVersions { secret: Some(self.secret.version), generation: None },
         })
     }
-}
-
-pub fn options(folder: &Path, access: Access, clock: &Arc<ManualClock>) -> SqliteOptions {
-    let mut options = SqliteOptions::new(folder, access);
-    options.clock = Arc::clone(clock) as Arc<dyn Clock>;
-    options
 }
 
 /// A deadline that is only reached if something hangs.

@@ -1,9 +1,10 @@
-//! The store, on every backend.
+//! The store on SQLite.
 //!
-//! `suite`, `uses`, `nonces` and `faults` are written against the trait and run on whatever backend `harness` opens; `opening`, `files` and `rotation` are
-//! about SQLite's data folder.
+//! `files`, `opening` and what is in `backend` are about SQLite's data folder. All else is written against the trait, and runs on PostgreSQL as well:
+//! see `tests/store_postgres`.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should panic where it stands")]
 
+mod backend;
 mod credentials;
 mod faults;
 mod files;

@@ -7,8 +7,7 @@ use alter_core::secret::Secret;
 use alter_server::audit::{AuditEntry, ChainId, Outcome, verify_all};
 use alter_server::crypto::{KeyHome, MasterKey};
 use alter_server::rotation::{Progress, Rotation, RotationError, Subject};
-use alter_server::store::sqlite::{Access, SqliteOptions, SqliteStore};
-use alter_server::store::{Declined, Effect, Faults, Store, StoreError};
+use alter_server::store::{Access, Declined, Effect, Faults, StoreError};
 
 use super::harness::{Furnished, NOON, Vault, declined, many};
 
@@ -18,7 +17,7 @@ fn row(action: &'static str) -> AuditEntry {
 
 impl Vault {
     fn rotation(&self) -> Rotation {
-        Rotation::new(KeyHome::File(self.folder.path().join("master.key"))).batch(2.try_into().unwrap())
+        Rotation::new(KeyHome::File(self.folder().join("master.key"))).batch(2.try_into().unwrap())
     }
 
     fn subject(&self) -> Subject<'_> {
@@ -143,11 +142,10 @@ async fn a_key_given_from_outside_is_rotated_after_a_start_with_both() {
     let made = vault.furnished("demo").await;
     vault.store.close().await.unwrap();
     let open = |current: &MasterKey, previous: Option<&MasterKey>| {
-        let mut options = SqliteOptions::new(vault.folder.path(), Access::Write);
-        options.keys.key = Some(current.to_base64());
-        options.keys.previous = previous.map(MasterKey::to_base64);
-        options.clock = Arc::clone(&vault.clock) as Arc<dyn alter_server::clock::Clock>;
-        SqliteStore::open(&options)
+        vault.open_again(Access::Write, |options| {
+            options.keys.key = Some(current.to_base64());
+            options.keys.previous = previous.map(MasterKey::to_base64);
+        })
     };
     let both = open(&second, Some(&first)).unwrap();
     assert_eq!(both.key_home, KeyHome::Given { with_previous: true });
@@ -157,7 +155,7 @@ async fn a_key_given_from_outside_is_rotated_after_a_start_with_both() {
         assert!(rotation.step(subject, &row).await.unwrap().done);
     }
     both.store.close().await.unwrap();
-    assert!(!vault.folder.path().join("master.key").exists());
+    assert!(!vault.folder().join("master.key").exists());
     assert_eq!(open(&first, None).unwrap_err().code(), "master_key_wrong");
     let alone = open(&second, None).unwrap();
     let access = alone.store.grant_access(made.app.id, made.grant.id).await.unwrap().found().unwrap();
@@ -172,8 +170,8 @@ async fn a_key_given_from_outside_is_rotated_after_a_start_with_both() {
 async fn the_folder_can_be_read_in_every_state() {
     let vault = Vault::new();
     vault.furnished("demo").await;
-    let read = || SqliteStore::open(&super::harness::options(vault.folder.path(), Access::Read, &vault.clock)).unwrap();
-    let file = vault.folder.path().join("master.key");
+    let read = || vault.open_again(Access::Read, |_| {}).unwrap();
+    let file = vault.folder().join("master.key");
     // The file is ahead of the store, as after a kill between the two.
     let text = std::fs::read_to_string(&file).unwrap();
     std::fs::write(&file, format!("{}\n{text}", MasterKey::random().unwrap().to_base64().expose())).unwrap();

@@ -8,13 +8,14 @@ use std::time::Duration;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
-use super::columns::store_error;
 use super::lock::FolderLock;
-use super::master_keys::{store_keys, stored_keys};
-use super::options::{Access, SqliteOptions};
+use super::options::SqliteOptions;
 use super::schema::{self, Found};
+use super::session::SqliteSession;
 use crate::crypto::{MasterKeys, Unlocked, unlock};
-use crate::store::{OpenError, StoreError};
+use crate::store::sql::database::{Session, SqlError, SqlErrorKind};
+use crate::store::sql::master_keys::{store_keys, stored_keys};
+use crate::store::{Access, OpenError, folder};
 
 /// Name of the database in the data folder.
 pub const DATABASE_FILE: &str = "vault.db";
@@ -24,9 +25,8 @@ const CHECKED_BYTES: u64 = 32 * 1024 * 1024;
 
 /// A database that is ready, on one connection.
 pub(super) struct Ready {
-    pub(super) connection: Connection,
+    pub(super) session: SqliteSession,
     pub(super) path: PathBuf,
-    pub(super) lock: Option<FolderLock>,
     pub(super) masters: MasterKeys,
     pub(super) unlocked: Unlocked,
     pub(super) created: bool,
@@ -36,10 +36,10 @@ pub(super) fn open(options: &SqliteOptions) -> Result<Ready, OpenError> {
     let path = options.folder.join(DATABASE_FILE);
     let exists = fs::metadata(&path).is_ok_and(|file| file.len() > 0);
     if !exists && options.access != Access::Create {
-        return Err(OpenError::Missing { folder: options.folder.clone() });
+        return Err(OpenError::Missing { place: options.folder.display().to_string() });
     }
     if options.access == Access::Create {
-        create_folder(&options.folder)?;
+        folder::create(&options.folder)?;
     }
     let lock = if options.access == Access::Read { None } else { Some(FolderLock::take(&options.folder)?) };
     // A key file may only be made where there is nothing yet that another key has sealed.
@@ -47,17 +47,9 @@ pub(super) fn open(options: &SqliteOptions) -> Result<Ready, OpenError> {
     if options.access != Access::Read {
         create_file(&path)?;
     }
-    let mut connection = connect(&path, options)?;
-    let unlocked = prepare(&mut connection, &path, options, &masters)?;
-    Ok(Ready { connection, path, lock, masters, unlocked, created: !exists })
-}
-
-fn create_folder(folder: &Path) -> Result<(), OpenError> {
-    let mut builder = fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(folder).map_err(|source| OpenError::Io { action: "create", path: folder.to_owned(), source })
+    let session = SqliteSession::new(connect(&path, options)?, lock);
+    let unlocked = prepare(&session, &path, options, &masters)?;
+    Ok(Ready { session, path, masters, unlocked, created: !exists })
 }
 
 /// Makes the file before SQLite does, so that it never exists with wider permissions; SQLite gives its companions the same.
@@ -84,42 +76,41 @@ pub(super) fn connect(path: &Path, options: &SqliteOptions) -> Result<Connection
     opened.map_err(|error| open_error(path, &error))
 }
 
-fn prepare(connection: &mut Connection, path: &Path, options: &SqliteOptions, masters: &MasterKeys) -> Result<Unlocked, OpenError> {
-    let read_failed = |error: rusqlite::Error| open_error(path, &error);
-    let found = schema::inspect(connection).map_err(read_failed)?;
+fn prepare(session: &SqliteSession, path: &Path, options: &SqliteOptions, masters: &MasterKeys) -> Result<Unlocked, OpenError> {
+    let connection = &session.connection;
+    let database = || path.display().to_string();
+    let failed = |error: SqlError| open_failure(path, &error);
+    let found = schema::inspect(connection).map_err(|error| open_error(path, &error))?;
     let version = match found {
         Found::Empty => 0,
         Found::Ours(version) if version <= schema::NEWEST => version,
-        Found::Ours(found) => return Err(OpenError::Newer { path: path.to_owned(), found, known: schema::NEWEST }),
+        Found::Ours(found) => return Err(OpenError::Newer { database: database(), found, known: schema::NEWEST }),
         Found::Foreign => {
-            return Err(OpenError::Corrupt {
-                path: path.to_owned(),
-                reason: "it belongs to another program or lost its schema".to_owned(),
-            });
+            return Err(OpenError::Corrupt { database: database(), reason: "it belongs to another program or lost its schema".to_owned() });
         }
     };
     check_small(connection, path)?;
     if options.access == Access::Read {
         if version < schema::NEWEST {
-            return Err(OpenError::Older { path: path.to_owned(), found: version, known: schema::NEWEST });
+            return Err(OpenError::Older { database: database(), found: version, known: schema::NEWEST });
         }
-        let stored = stored_keys(connection).map_err(read_failed)?;
+        let stored = stored_keys(session).map_err(failed)?;
         // Only a start that may write gives keys to a vault that has none.
         return if stored.masters.is_empty() { Err(crate::crypto::KeyError::Wrong.into()) } else { Ok(unlock(masters, &stored)?) };
     }
-    configure_writer(connection, options).map_err(read_failed)?;
+    configure_writer(connection, options).map_err(|error| open_error(path, &error))?;
     let now = options.clock.now();
-    let migrate = |connection: &mut Connection, from| schema::migrate(connection, from, now).map_err(|error| open_failure(path, &error));
+    let migrate = |from| schema::migrate(connection, from, now).map_err(failed);
     // A wrong key must leave an existing database as it is, so the key comes before the migrations; a new one has no keys to ask.
     if version == 0 {
-        migrate(connection, 0)?;
+        migrate(0)?;
     }
-    let unlocked = unlock(masters, &stored_keys(connection).map_err(read_failed)?)?;
+    let unlocked = unlock(masters, &stored_keys(session).map_err(failed)?)?;
     if version > 0 {
-        migrate(connection, version)?;
+        migrate(version)?;
     }
     if let Some(to_store) = &unlocked.to_store {
-        store_keys(connection, to_store, now).map_err(read_failed)?;
+        session.begin().and_then(|()| store_keys(session, to_store, now)).and_then(|()| session.commit()).map_err(failed)?;
     }
     Ok(unlocked)
 }
@@ -150,7 +141,7 @@ fn check_small(connection: &Connection, path: &Path) -> Result<(), OpenError> {
         return Ok(());
     }
     let verdict: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0)).map_err(|error| open_error(path, &error))?;
-    if verdict == "ok" { Ok(()) } else { Err(OpenError::Corrupt { path: path.to_owned(), reason: verdict }) }
+    if verdict == "ok" { Ok(()) } else { Err(OpenError::Corrupt { database: path.display().to_string(), reason: verdict }) }
 }
 
 fn open_error(path: &Path, error: &rusqlite::Error) -> OpenError {
@@ -165,17 +156,18 @@ fn open_error(path: &Path, error: &rusqlite::Error) -> OpenError {
             return OpenError::Io { action, path: path.to_owned(), source: io::Error::new(kind, error.to_string()) };
         }
     }
-    open_failure(path, &store_error(error))
+    open_failure(path, &SqlError::of_sqlite(error))
 }
 
-fn open_failure(path: &Path, error: &StoreError) -> OpenError {
-    match error {
-        StoreError::Corrupt(reason) => OpenError::Corrupt { path: path.to_owned(), reason: reason.clone() },
-        StoreError::Full => OpenError::Io {
+fn open_failure(path: &Path, error: &SqlError) -> OpenError {
+    let (database, reason) = (path.display().to_string(), error.text.clone());
+    match error.kind {
+        SqlErrorKind::Corrupt | SqlErrorKind::Unreadable => OpenError::Corrupt { database, reason },
+        SqlErrorKind::Full => OpenError::Io {
             action: "write to",
             path: path.to_owned(),
-            source: io::Error::new(io::ErrorKind::StorageFull, error.to_string()),
+            source: io::Error::new(io::ErrorKind::StorageFull, "the disk of the store is full"),
         },
-        other => OpenError::Failed { path: path.to_owned(), reason: other.to_string() },
+        _ => OpenError::Failed { database, reason },
     }
 }

@@ -1,10 +1,9 @@
 //! Which schema a database has, and bringing it forward.
 
-use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
+use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 
-use super::columns::store_error;
 use crate::clock::Timestamp;
-use crate::store::StoreError;
+use crate::store::sql::database::SqlResult;
 
 struct Migration {
     version: u32,
@@ -19,7 +18,7 @@ const MIGRATIONS: &[Migration] = &[
 ];
 
 /// The newest schema that this version knows.
-pub(super) const NEWEST: u32 = MIGRATIONS[MIGRATIONS.len() - 1].version;
+pub(in crate::store) const NEWEST: u32 = MIGRATIONS[MIGRATIONS.len() - 1].version;
 
 /// `ALTR`: marks the file as ours, so that another program's database is recognized before anything is written to it.
 const APPLICATION_ID: i32 = 0x414C_5452;
@@ -50,16 +49,16 @@ pub(super) fn inspect(connection: &Connection) -> rusqlite::Result<Found> {
 }
 
 /// Applies what is missing above `from`, each migration in a transaction of its own: an interrupted start goes on where it stopped.
-pub(super) fn migrate(connection: &mut Connection, from: u32, now: Timestamp) -> Result<(), StoreError> {
+pub(super) fn migrate(connection: &Connection, from: u32, now: Timestamp) -> SqlResult<()> {
     for migration in MIGRATIONS.iter().filter(|migration| migration.version > from) {
-        apply(connection, migration, now).map_err(|error| store_error(&error))?;
+        apply(connection, migration, now)?;
         tracing::info!(version = migration.version, name = migration.name, "database schema brought forward");
     }
     Ok(())
 }
 
-fn apply(connection: &mut Connection, migration: &Migration, now: Timestamp) -> rusqlite::Result<()> {
-    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+fn apply(connection: &Connection, migration: &Migration, now: Timestamp) -> rusqlite::Result<()> {
+    let transaction = Transaction::new_unchecked(connection, TransactionBehavior::Immediate)?;
     transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
     transaction.execute_batch(
         "CREATE TABLE IF NOT EXISTS schema_migrations (
@@ -87,20 +86,20 @@ mod tests {
 
     #[test]
     fn a_new_file_is_brought_to_the_newest_schema_once() {
-        let mut connection = Connection::open_in_memory().unwrap();
+        let connection = Connection::open_in_memory().unwrap();
         assert_eq!(inspect(&connection).unwrap(), Found::Empty);
-        migrate(&mut connection, 0, Timestamp::from_millis(1)).unwrap();
+        migrate(&connection, 0, Timestamp::from_millis(1)).unwrap();
         assert_eq!(inspect(&connection).unwrap(), Found::Ours(NEWEST));
-        migrate(&mut connection, NEWEST, Timestamp::from_millis(2)).unwrap();
+        migrate(&connection, NEWEST, Timestamp::from_millis(2)).unwrap();
         let applied: i64 = connection.query_row("SELECT count(*) FROM schema_migrations", [], |row| row.get(0)).unwrap();
         assert_eq!(applied, MIGRATIONS.len() as i64);
     }
 
     /// A database as the first version wrote it, with an app, a secret, and a grant of the app and of a user.
     fn of_the_first_version() -> Connection {
-        let mut connection = Connection::open_in_memory().unwrap();
+        let connection = Connection::open_in_memory().unwrap();
         connection.pragma_update(None, "foreign_keys", true).unwrap();
-        apply(&mut connection, &MIGRATIONS[0], Timestamp::from_millis(1)).unwrap();
+        apply(&connection, &MIGRATIONS[0], Timestamp::from_millis(1)).unwrap();
         let id = |byte: u8| format!("zeroblob(15) || x'{byte:02x}'");
         let sql = format!(
             "INSERT INTO apps (id, name, created_at) VALUES (CAST({app} AS BLOB), 'shop', 1);
@@ -126,22 +125,25 @@ mod tests {
     fn what_the_first_version_wrote_is_read_by_this_one() {
         use crate::model::{AppId, GrantFilter, Opens, Person, Principal, SecretId};
         use crate::store::Page;
-        let mut connection = of_the_first_version();
+        use crate::store::sql::grants;
+        use crate::store::sqlite::session::SqliteSession;
+        let connection = of_the_first_version();
         assert_eq!(inspect(&connection).unwrap(), Found::Ours(1));
-        migrate(&mut connection, 1, Timestamp::from_millis(2)).unwrap();
+        migrate(&connection, 1, Timestamp::from_millis(2)).unwrap();
         let id = |byte: u8| uuid::Uuid::from_u128(byte.into());
         let app = AppId(id(1));
         let page = Page::first(std::num::NonZeroU32::MAX);
-        let grants = super::super::grants::grants(&connection, app, &GrantFilter::default(), page, Timestamp::from_millis(3)).unwrap();
+        let session = SqliteSession::new(connection, None);
+        let grants = grants::grants(&session, app, &GrantFilter::default(), page, Timestamp::from_millis(3)).unwrap();
         assert_eq!(grants.len(), 2);
         let (system, user) = (&grants[0], &grants[1]);
         assert_eq!((system.opens, &system.principal), (Opens::Secret(SecretId(id(3))), &Principal::System));
         assert_eq!((system.label.as_deref(), system.expires_at), (Some("work"), Some(Timestamp::from_millis(9))));
         assert_eq!(user.principal, Principal::User(Person { issuer: String::new(), subject: "u\"1".into() }));
         assert_eq!(system.on_behalf_of, system.principal);
-        let access = super::super::grants::access(&connection, app, system.id).unwrap().found().unwrap();
+        let access = grants::access(&session, app, system.id).unwrap().found().unwrap();
         assert_eq!((access.judged().secret, access.sealed.is_some()), (Some(3), true));
-        let broken: i64 = connection.query_row("SELECT count(*) FROM pragma_foreign_key_check", [], |row| row.get(0)).unwrap();
+        let broken: i64 = session.connection.query_row("SELECT count(*) FROM pragma_foreign_key_check", [], |row| row.get(0)).unwrap();
         assert_eq!(broken, 0);
     }
 

@@ -1,10 +1,10 @@
 //! Tickets: reading, making, changing, and forgetting those that ended long ago.
 
-use rusqlite::{Connection, OptionalExtension, params};
-
 use super::columns::{Columns, maybe_bytes};
+use super::database::{Database, SqlResult};
 use super::effects::{Applied, Stop, changed, inserted};
 use super::sealed;
+use super::value::values;
 use crate::clock::Timestamp;
 use crate::crypto::SealedSecret;
 use crate::model::{AppId, KeyDigest, Ticket, TicketId, TicketKind, TicketState};
@@ -21,7 +21,7 @@ fn select(condition: &str) -> String {
     )
 }
 
-fn from(columns: &mut Columns<'_, '_>) -> rusqlite::Result<Ticket> {
+fn from(columns: &mut Columns<'_>) -> SqlResult<Ticket> {
     Ok(Ticket {
         id: columns.id(TicketId)?,
         kind: columns.word(TicketKind::parse)?,
@@ -37,31 +37,27 @@ fn from(columns: &mut Columns<'_, '_>) -> rusqlite::Result<Ticket> {
 }
 
 /// See [`Store::ticket_by_digest`](crate::store::Store::ticket_by_digest).
-pub(super) fn by_digest(connection: &Connection, kind: TicketKind, digest: KeyDigest) -> rusqlite::Result<Option<StoredTicket>> {
-    let mut statement = connection.prepare_cached(&select("t.digest = ?1 AND t.kind = ?2"))?;
-    let found = sealed::collect(&mut statement.query(params![digest.0, kind.as_str()])?, from)?;
+pub(super) fn by_digest(db: &dyn Database, kind: TicketKind, digest: KeyDigest) -> SqlResult<Option<StoredTicket>> {
+    let found = sealed::collect(db, &select("t.digest = ?1 AND t.kind = ?2"), values![digest.0, kind.as_str()], from)?;
     Ok(found.map(|(ticket, sealed)| StoredTicket { ticket, sealed }))
 }
 
 /// See [`Store::ticket`](crate::store::Store::ticket).
-pub(super) fn ticket(connection: &Connection, ticket: TicketId) -> rusqlite::Result<Option<StoredTicket>> {
-    let mut statement = connection.prepare_cached(&select("t.id = ?1"))?;
-    let found = sealed::collect(&mut statement.query([ticket.0.into_bytes()])?, from)?;
+pub(super) fn ticket(db: &dyn Database, ticket: TicketId) -> SqlResult<Option<StoredTicket>> {
+    let found = sealed::collect(db, &select("t.id = ?1"), values![ticket.0.into_bytes()], from)?;
     Ok(found.map(|(ticket, sealed)| StoredTicket { ticket, sealed }))
 }
 
 /// See [`Effect::CreateTicket`](crate::store::Effect::CreateTicket).
-pub(super) fn create(connection: &Connection, now: Timestamp, ticket: &Ticket, secrets: Option<&SealedSecret>) -> Applied {
-    clear(connection, now)?;
+pub(super) fn create(db: &dyn Database, now: Timestamp, ticket: &Ticket, secrets: Option<&SealedSecret>) -> Applied {
+    clear(db, now)?;
     if let Some(secrets) = secrets {
-        sealed::store(connection, secrets)?;
+        sealed::store(db, secrets)?;
     }
-    let insert = connection
-        .prepare_cached(
-            "INSERT INTO tickets (id, kind, app, digest, parent, state, body, version, data_key, created_at, expires_at)
+    let insert = db.execute(
+        "INSERT INTO tickets (id, kind, app, digest, parent, state, body, version, data_key, created_at, expires_at)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 1, ?8, ?9, ?10)",
-        )?
-        .execute(params![
+        values![
             ticket.id.0.into_bytes(),
             ticket.kind.as_str(),
             ticket.app.0.into_bytes(),
@@ -72,58 +68,61 @@ pub(super) fn create(connection: &Connection, now: Timestamp, ticket: &Ticket, s
             secrets.map(|secrets| secrets.data_key.0.into_bytes()),
             ticket.created_at.as_millis(),
             ticket.expires_at.as_millis(),
-        ]);
+        ],
+    );
     inserted(insert, Entity::Ticket, Entity::App)
 }
 
-fn clear(connection: &Connection, now: Timestamp) -> Applied {
+fn clear(db: &dyn Database, now: Timestamp) -> Applied {
     let memory = i64::try_from(Ticket::MEMORY.as_millis()).unwrap_or(i64::MAX);
-    let ended = connection
-        .prepare_cached("SELECT n, data_key FROM tickets WHERE expires_at < ?1 ORDER BY expires_at LIMIT ?2")?
-        .query_map(params![now.as_millis().saturating_sub(memory), CLEARED_AT_ONCE], |row| Ok((row.get(0)?, row.get(1)?)))?
-        .collect::<rusqlite::Result<Vec<(i64, Option<[u8; 16]>)>>>()?;
+    let sql = format!("SELECT n, data_key FROM tickets WHERE expires_at < ?1 ORDER BY expires_at LIMIT ?2{}", db.dialect().hold_free);
+    let before = now.as_millis().saturating_sub(memory);
+    let ended: Vec<(i64, Option<[u8; 16]>)> =
+        db.all(&sql, values![before, CLEARED_AT_ONCE], |columns| Ok((columns.get()?, columns.get()?)))?;
     for (n, data_key) in ended {
-        connection.prepare_cached("DELETE FROM tickets WHERE n = ?1")?.execute([n])?;
+        db.execute("DELETE FROM tickets WHERE n = ?1", values![n])?;
         if let Some(data_key) = data_key {
-            sealed::erase(connection, data_key)?;
+            sealed::erase(db, data_key)?;
         }
     }
     Ok(())
 }
 
 /// See [`Effect::UpdateTicket`](crate::store::Effect::UpdateTicket).
-pub(super) fn update(connection: &Connection, ticket: &Ticket, secrets: Option<&SealedSecret>) -> Applied {
+pub(super) fn update(db: &dyn Database, ticket: &Ticket, secrets: Option<&SealedSecret>) -> Applied {
     let id = ticket.id.0.into_bytes();
-    let found: Option<(u32, Option<[u8; 16]>)> = connection
-        .prepare_cached("SELECT version, data_key FROM tickets WHERE id = ?1 AND app = ?2")?
-        .query_row(params![id, ticket.app.0.into_bytes()], |row| Ok((row.get(0)?, row.get(1)?)))
-        .optional()?;
+    let found: Option<(u32, Option<[u8; 16]>)> =
+        db.first("SELECT version, data_key FROM tickets WHERE id = ?1 AND app = ?2", values![id, ticket.app.0.into_bytes()], |columns| {
+            Ok((columns.get()?, columns.get()?))
+        })?;
     let (version, old_key) = found.ok_or(Stop::Declined(Declined::NotFound(Entity::Ticket)))?;
     if version.checked_add(1) != Some(ticket.version) {
         return Err(Declined::Changed(Entity::Ticket).into());
     }
     if let Some(secrets) = secrets {
-        sealed::store(connection, secrets)?;
+        sealed::store(db, secrets)?;
     }
     let new_key = secrets.map(|secrets| secrets.data_key.0.into_bytes());
-    let update = connection
-        .prepare_cached("UPDATE tickets SET state = ?2, body = ?3, version = ?4, data_key = ?5, expires_at = ?6 WHERE id = ?1")?
-        .execute(params![id, ticket.state.as_str(), ticket.body, ticket.version, new_key.or(old_key), ticket.expires_at.as_millis()]);
+    let update = db.execute(
+        "UPDATE tickets SET state = ?2, body = ?3, version = ?4, data_key = ?5, expires_at = ?6 WHERE id = ?1",
+        values![id, ticket.state.as_str(), ticket.body, ticket.version, new_key.or(old_key), ticket.expires_at.as_millis()],
+    );
     changed(update, Entity::Ticket)?;
     if let (Some(_), Some(old_key)) = (new_key, old_key) {
-        sealed::erase(connection, old_key)?;
+        sealed::erase(db, old_key)?;
     }
     Ok(())
 }
 
 /// See [`Effect::DeleteTicket`](crate::store::Effect::DeleteTicket).
-pub(super) fn delete(connection: &Connection, app: AppId, ticket: TicketId) -> Applied {
-    let data_key: Option<Option<[u8; 16]>> = connection
-        .prepare_cached("DELETE FROM tickets WHERE id = ?1 AND app = ?2 RETURNING data_key")?
-        .query_row(params![ticket.0.into_bytes(), app.0.into_bytes()], |row| row.get(0))
-        .optional()?;
+pub(super) fn delete(db: &dyn Database, app: AppId, ticket: TicketId) -> Applied {
+    let data_key: Option<Option<[u8; 16]>> = db.first(
+        "DELETE FROM tickets WHERE id = ?1 AND app = ?2 RETURNING data_key",
+        values![ticket.0.into_bytes(), app.0.into_bytes()],
+        |columns| columns.get(),
+    )?;
     if let Some(data_key) = data_key.flatten() {
-        sealed::erase(connection, data_key)?;
+        sealed::erase(db, data_key)?;
     }
     Ok(())
 }

@@ -1,11 +1,11 @@
 //! Credentials: reading, and the effects that make, renew, lease and erase them.
 
-use rusqlite::{Connection, OptionalExtension, params, params_from_iter};
-
 use super::columns::{Columns, to_json};
+use super::database::{Database, SqlResult};
 use super::effects::{Applied, Stop, changed, inserted};
-use super::rows::{blob, owned};
+use super::rows::owned;
 use super::sealed;
+use super::value::{Owned, ToValue, values};
 use crate::clock::Timestamp;
 use crate::crypto::SealedSecret;
 use crate::model::{Account, AppId, Credential, CredentialId, CredentialKind, CredentialState, Lease, SecretId};
@@ -18,7 +18,7 @@ pub(super) const COLUMNS: &str = "c.id, c.app, c.kind, c.provider, c.secret, c.o
 /// How many columns [`COLUMNS`] names.
 pub(super) const WIDTH: usize = 20;
 
-pub(super) fn from(columns: &mut Columns<'_, '_>) -> rusqlite::Result<Credential> {
+pub(super) fn from(columns: &mut Columns<'_>) -> SqlResult<Credential> {
     Ok(Credential {
         id: columns.id(CredentialId)?,
         app: columns.id(AppId)?,
@@ -40,58 +40,55 @@ pub(super) fn from(columns: &mut Columns<'_, '_>) -> rusqlite::Result<Credential
     })
 }
 
-fn account_from(columns: &mut Columns<'_, '_>) -> rusqlite::Result<Option<Account>> {
+fn account_from(columns: &mut Columns<'_>) -> SqlResult<Option<Account>> {
     let (identifier, display_name) = (columns.get::<Option<String>>()?, columns.get()?);
     Ok(identifier.map(|identifier| Account { identifier, display_name }))
 }
 
 /// See [`Store::credential`](crate::store::Store::credential).
-pub(super) fn credential(connection: &Connection, app: AppId, credential: CredentialId) -> rusqlite::Result<Lookup<StoredCredential>> {
+pub(super) fn credential(db: &dyn Database, app: AppId, credential: CredentialId) -> SqlResult<Lookup<StoredCredential>> {
     let sql = format!(
         "SELECT {COLUMNS}, {} FROM credentials c LEFT JOIN data_keys k ON k.id = c.data_key LEFT JOIN sealed_fields f ON f.data_key = k.id
          WHERE c.id = ?1",
         sealed::COLUMNS
     );
-    let mut select = connection.prepare_cached(&sql)?;
-    let found = sealed::collect(&mut select.query([credential.0.into_bytes()])?, from)?;
+    let found = sealed::collect(db, &sql, values![credential.0.into_bytes()], from)?;
     let found = found.map(|(credential, sealed)| StoredCredential { credential, sealed });
     Ok(owned(found, app, |found| found.credential.app))
 }
 
 /// See [`Store::credentials`](crate::store::Store::credentials).
-pub(super) fn credentials(connection: &Connection, app: AppId, filter: &CredentialFilter) -> rusqlite::Result<Vec<Credential>> {
-    let mut sql = format!("SELECT {COLUMNS} FROM credentials c WHERE c.app = ? AND c.state <> 'erased'");
-    let mut values = vec![blob(app.0)];
-    if let Some(provider) = &filter.provider {
-        sql.push_str(" AND c.provider = ?");
-        values.push(provider.clone().into());
-    }
-    if let Some(secret) = filter.secret {
-        sql.push_str(" AND c.secret = ?");
-        values.push(blob(secret.0));
-    }
-    if let Some(owner) = &filter.owner {
-        sql.push_str(" AND c.owner = ?");
-        values.push(to_json(owner).into());
+pub(super) fn credentials(db: &dyn Database, app: AppId, filter: &CredentialFilter) -> SqlResult<Vec<Credential>> {
+    let mut sql = format!("SELECT {COLUMNS} FROM credentials c WHERE c.app = ?1 AND c.state <> 'erased'");
+    let mut values = vec![Owned::from(app.0)];
+    let equal = [
+        ("provider", filter.provider.clone().map(Owned::from)),
+        ("secret", filter.secret.map(|id| Owned::from(id.0))),
+        ("owner", filter.owner.as_ref().map(|owner| Owned::from(to_json(owner)))),
+    ];
+    for (column, value) in equal {
+        if let Some(value) = value {
+            values.push(value);
+            sql.push_str(&format!(" AND c.{column} = ?{}", values.len()));
+        }
     }
     sql.push_str(" ORDER BY c.n");
-    connection.prepare_cached(&sql)?.query_map(params_from_iter(values), |row| from(&mut Columns::new(row)))?.collect()
+    let values: Vec<_> = values.iter().map(ToValue::to_value).collect();
+    db.all(&sql, &values, from)
 }
 
 /// See [`Effect::CreateCredential`](crate::store::Effect::CreateCredential).
-pub(super) fn create(connection: &Connection, credential: &Credential, values: &SealedSecret) -> Applied {
+pub(super) fn create(db: &dyn Database, credential: &Credential, values: &SealedSecret) -> Applied {
     if let Some(secret) = credential.secret {
-        super::effects::active_secret(connection, credential.app, secret)?;
+        super::effects::active_secret(db, credential.app, secret)?;
     }
-    sealed::store(connection, values)?;
+    sealed::store(db, values)?;
     let account = credential.account.as_ref();
-    let insert = connection
-        .prepare_cached(
-            "INSERT INTO credentials (id, app, kind, provider, secret, owner, label, account, account_name, scopes, generation,
+    let insert = db.execute(
+        "INSERT INTO credentials (id, app, kind, provider, secret, owner, label, account, account_name, scopes, generation,
                  access_expires_at, refreshable, state, fence, unanswered, data_key, created_at, updated_at)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, 1, ?11, ?12, 'live', 0, 0, ?13, ?14, ?15)",
-        )?
-        .execute(params![
+        values![
             credential.id.0.into_bytes(),
             credential.app.0.into_bytes(),
             credential.kind.as_str(),
@@ -107,7 +104,8 @@ pub(super) fn create(connection: &Connection, credential: &Credential, values: &
             values.data_key.0.into_bytes(),
             credential.created_at.as_millis(),
             credential.updated_at.as_millis(),
-        ]);
+        ],
+    );
     inserted(insert, Entity::Credential, Entity::App)
 }
 
@@ -120,11 +118,11 @@ struct Standing {
     data_key: Option<[u8; 16]>,
 }
 
-fn standing(connection: &Connection, app: AppId, credential: CredentialId) -> Result<Standing, Stop> {
-    connection
-        .prepare_cached("SELECT generation, state, fence, lease_until, data_key FROM credentials WHERE id = ?1 AND app = ?2")?
-        .query_row(params![credential.0.into_bytes(), app.0.into_bytes()], |row| {
-            let mut columns = Columns::new(row);
+fn standing(db: &dyn Database, app: AppId, credential: CredentialId) -> Result<Standing, Stop> {
+    db.first(
+        "SELECT generation, state, fence, lease_until, data_key FROM credentials WHERE id = ?1 AND app = ?2",
+        values![credential.0.into_bytes(), app.0.into_bytes()],
+        |columns| {
             Ok(Standing {
                 generation: columns.get()?,
                 state: columns.word(CredentialState::parse)?,
@@ -132,14 +130,14 @@ fn standing(connection: &Connection, app: AppId, credential: CredentialId) -> Re
                 lease_until: columns.get()?,
                 data_key: columns.get()?,
             })
-        })
-        .optional()?
-        .ok_or(Stop::Declined(Declined::NotFound(Entity::Credential)))
+        },
+    )?
+    .ok_or(Stop::Declined(Declined::NotFound(Entity::Credential)))
 }
 
 /// See [`Effect::RenewCredential`](crate::store::Effect::RenewCredential).
-pub(super) fn renew(connection: &Connection, now: Timestamp, renewal: &Renewal, values: &SealedSecret) -> Applied {
-    let found = standing(connection, renewal.app, renewal.credential)?;
+pub(super) fn renew(db: &dyn Database, now: Timestamp, renewal: &Renewal, values: &SealedSecret) -> Applied {
+    let found = standing(db, renewal.app, renewal.credential)?;
     match (renewal.fence, found.state) {
         (_, CredentialState::Erased) => return Err(Declined::CredentialErased.into()),
         (Some(fence), _) if fence != found.fence => return Err(Declined::LeaseLost.into()),
@@ -147,17 +145,15 @@ pub(super) fn renew(connection: &Connection, now: Timestamp, renewal: &Renewal, 
         _ if found.generation != renewal.from_generation => return Err(Declined::Changed(Entity::Credential).into()),
         _ => {}
     }
-    sealed::store(connection, values)?;
+    sealed::store(db, values)?;
     let account = renewal.account.as_ref();
     // One fence further: whatever an exchange that is still under way brings, it is for the tokens before these.
-    let update = connection
-        .prepare_cached(
-            "UPDATE credentials SET generation = generation + 1, access_expires_at = ?2, refreshable = ?3, scopes = coalesce(?4, scopes),
+    let update = db.execute(
+        "UPDATE credentials SET generation = generation + 1, access_expires_at = ?2, refreshable = ?3, scopes = coalesce(?4, scopes),
                  account = coalesce(?5, account), account_name = CASE WHEN ?5 IS NULL THEN account_name ELSE ?6 END, state = 'live',
                  dead_cause = NULL, fence = fence + 1, lease_until = NULL, unanswered = 0, data_key = ?7, updated_at = ?8
              WHERE id = ?1",
-        )?
-        .execute(params![
+        values![
             renewal.credential.0.into_bytes(),
             renewal.access_expires_at.map(Timestamp::as_millis),
             renewal.refreshable,
@@ -166,24 +162,25 @@ pub(super) fn renew(connection: &Connection, now: Timestamp, renewal: &Renewal, 
             account.and_then(|account| account.display_name.as_ref()),
             values.data_key.0.into_bytes(),
             now.as_millis(),
-        ]);
+        ],
+    );
     changed(update, Entity::Credential)?;
     if let Some(old) = found.data_key {
-        sealed::erase(connection, old)?;
+        sealed::erase(db, old)?;
     }
     Ok(())
 }
 
 /// See [`Effect::LeaseCredential`](crate::store::Effect::LeaseCredential).
 pub(super) fn lease(
-    connection: &Connection,
+    db: &dyn Database,
     now: Timestamp,
     (app, credential): (AppId, CredentialId),
     generation: u32,
     fence: u32,
     until: Timestamp,
 ) -> Applied {
-    let found = standing(connection, app, credential)?;
+    let found = standing(db, app, credential)?;
     match found.state {
         CredentialState::Erased => return Err(Declined::CredentialErased.into()),
         CredentialState::Dead => return Err(Declined::CredentialDead.into()),
@@ -195,59 +192,54 @@ pub(super) fn lease(
     if found.lease_until.is_some_and(|end| end > now.as_millis()) || found.fence.checked_add(1) != Some(fence) {
         return Err(Declined::LeaseHeld.into());
     }
-    let update = connection
-        .prepare_cached("UPDATE credentials SET fence = ?2, lease_until = ?3, unanswered = unanswered + 1 WHERE id = ?1")?
-        .execute(params![credential.0.into_bytes(), fence, until.as_millis()]);
+    let update = db.execute(
+        "UPDATE credentials SET fence = ?2, lease_until = ?3, unanswered = unanswered + 1 WHERE id = ?1",
+        values![credential.0.into_bytes(), fence, until.as_millis()],
+    );
     changed(update, Entity::Credential)
 }
 
 /// See [`Effect::EndLease`](crate::store::Effect::EndLease).
 pub(super) fn end_lease(
-    connection: &Connection,
+    db: &dyn Database,
     now: Timestamp,
     (app, credential): (AppId, CredentialId),
     fence: u32,
     ending: &LeaseEnding,
 ) -> Applied {
-    let found = standing(connection, app, credential)?;
+    let found = standing(db, app, credential)?;
     if found.fence != fence {
         return Err(Declined::LeaseLost.into());
     }
     let id = credential.0.into_bytes();
     let update = match ending {
-        LeaseEnding::Answered => connection
-            .prepare_cached("UPDATE credentials SET lease_until = NULL, unanswered = max(unanswered - 1, 0) WHERE id = ?1")?
-            .execute([id]),
-        LeaseEnding::Lost => connection.prepare_cached("UPDATE credentials SET lease_until = NULL WHERE id = ?1")?.execute([id]),
-        LeaseEnding::Dead { cause } => connection
-            .prepare_cached(
-                "UPDATE credentials SET lease_until = NULL, unanswered = 0, state = 'dead', dead_cause = ?2, updated_at = ?3
+        LeaseEnding::Answered => db.execute(
+            "UPDATE credentials SET lease_until = NULL, unanswered = CASE WHEN unanswered > 0 THEN unanswered - 1 ELSE 0 END WHERE id = ?1",
+            values![id],
+        ),
+        LeaseEnding::Lost => db.execute("UPDATE credentials SET lease_until = NULL WHERE id = ?1", values![id]),
+        LeaseEnding::Dead { cause } => db.execute(
+            "UPDATE credentials SET lease_until = NULL, unanswered = 0, state = 'dead', dead_cause = ?2, updated_at = ?3
                  WHERE id = ?1 AND state = 'live'",
-            )?
-            .execute(params![id, cause, now.as_millis()]),
+            values![id, cause, now.as_millis()],
+        ),
     };
     changed(update, Entity::Credential)
 }
 
 /// Erases those of the credentials that belong to people and have no live grant left.
-pub(super) fn erase_unused(connection: &Connection, now: Timestamp, credentials: &[[u8; 16]]) -> Applied {
+pub(super) fn erase_unused(db: &dyn Database, now: Timestamp, credentials: &[[u8; 16]]) -> Applied {
     for credential in credentials {
-        let data_key: Option<[u8; 16]> = connection
-            .prepare_cached(
-                "SELECT c.data_key FROM credentials c WHERE c.id = ?1 AND c.kind <> 'developer' AND c.state <> 'erased' AND NOT EXISTS (
-                     SELECT 1 FROM grants g WHERE g.credential = c.id AND g.status = 'active' AND (g.expires_at IS NULL OR g.expires_at > ?2))",
-            )?
-            .query_row(params![credential, now.as_millis()], |row| row.get(0))
-            .optional()?;
+        let data_key: Option<[u8; 16]> = db.first("SELECT c.data_key FROM credentials c WHERE c.id = ?1 AND c.kind <> 'developer' AND c.state <> 'erased' AND NOT EXISTS (
+                     SELECT 1 FROM grants g WHERE g.credential = c.id AND g.status = 'active' AND (g.expires_at IS NULL OR g.expires_at > ?2))", values![credential, now.as_millis()], |columns| columns.get())?;
         let Some(data_key) = data_key else { continue };
-        connection
-            .prepare_cached(
-                "UPDATE credentials SET state = 'erased', dead_cause = NULL, data_key = NULL, lease_until = NULL, fence = fence + 1,
+        db.execute(
+            "UPDATE credentials SET state = 'erased', dead_cause = NULL, data_key = NULL, lease_until = NULL, fence = fence + 1,
                      generation = generation + 1, updated_at = ?2
                  WHERE id = ?1",
-            )?
-            .execute(params![credential, now.as_millis()])?;
-        sealed::erase(connection, data_key)?;
+            values![credential, now.as_millis()],
+        )?;
+        sealed::erase(db, data_key)?;
     }
     Ok(())
 }

@@ -3,10 +3,9 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
-use rusqlite::{Connection, OptionalExtension, params};
-
-use super::columns::Columns;
+use super::database::Database;
 use super::effects::{Applied, Stop};
+use super::value::values;
 use crate::clock::Timestamp;
 use crate::model::{AgentStatus, CredentialState, GrantId, GrantStatus, KeyId, KeyStatus, SecretStatus};
 use crate::store::{Declined, Effect, Entity, JudgedVersions};
@@ -47,26 +46,24 @@ impl UseCache {
     }
 
     /// Judges the uses among the effects without writing anything.
-    pub(super) fn judge(&mut self, connection: &Connection, now: Timestamp, effects: &[Effect]) -> Applied {
+    pub(super) fn judge(&mut self, db: &dyn Database, now: Timestamp, effects: &[Effect]) -> Applied {
         for effect in effects {
             match *effect {
-                Effect::UseKey { key } => self.judge_key(connection, now, key)?,
-                Effect::UseGrant { grant, judged } => self.judge_grant(connection, now, grant, judged)?,
+                Effect::UseKey { key } => self.judge_key(db, now, key)?,
+                Effect::UseGrant { grant, judged } => self.judge_grant(db, now, grant, judged)?,
                 _ => {}
             }
         }
         Ok(())
     }
 
-    fn key(&mut self, connection: &Connection, key: KeyId) -> Result<&mut KeyUse, Stop> {
+    fn key(&mut self, db: &dyn Database, key: KeyId) -> Result<&mut KeyUse, Stop> {
         if let Entry::Vacant(empty) = self.keys.entry(key) {
-            let found = connection
-                .prepare_cached(
-                    "SELECT k.n, k.status, a.status, k.expires_at, k.last_used_at
+            let found = db.first(
+                "SELECT k.n, k.status, a.status, k.expires_at, k.last_used_at
                      FROM api_keys k LEFT JOIN agents a ON a.id = k.agent WHERE k.id = ?1",
-                )?
-                .query_row([key.0.into_bytes()], |row| {
-                    let mut columns = Columns::new(row);
+                values![key.0.into_bytes()],
+                |columns| {
                     Ok(KeyUse {
                         n: columns.get()?,
                         status: columns.word(KeyStatus::parse)?,
@@ -74,15 +71,15 @@ impl UseCache {
                         expires_at: columns.get()?,
                         last_used_at: columns.get()?,
                     })
-                })
-                .optional()?;
+                },
+            )?;
             empty.insert(found.ok_or(Declined::NotFound(Entity::Key))?);
         }
         Ok(self.keys.get_mut(&key).expect("it was just looked up"))
     }
 
-    fn judge_key(&mut self, connection: &Connection, now: Timestamp, key: KeyId) -> Applied {
-        let known = self.key(connection, key)?;
+    fn judge_key(&mut self, db: &dyn Database, now: Timestamp, key: KeyId) -> Applied {
+        let known = self.key(db, key)?;
         if known.status == KeyStatus::Revoked {
             return Err(Declined::KeyRevoked.into());
         }
@@ -95,15 +92,13 @@ impl UseCache {
         Ok(())
     }
 
-    fn grant(&mut self, connection: &Connection, grant: GrantId) -> Result<&mut GrantUse, Stop> {
+    fn grant(&mut self, db: &dyn Database, grant: GrantId) -> Result<&mut GrantUse, Stop> {
         if let Entry::Vacant(empty) = self.grants.entry(grant) {
-            let found = connection
-                .prepare_cached(
-                    "SELECT g.n, g.status, g.expires_at, g.last_used_at, s.status, c.state, s.version, c.generation
+            let found = db.first(
+                "SELECT g.n, g.status, g.expires_at, g.last_used_at, s.status, c.state, s.version, c.generation
                      FROM grants g LEFT JOIN secrets s ON s.id = g.secret LEFT JOIN credentials c ON c.id = g.credential WHERE g.id = ?1",
-                )?
-                .query_row([grant.0.into_bytes()], |row| {
-                    let mut columns = Columns::new(row);
+                values![grant.0.into_bytes()],
+                |columns| {
                     Ok(GrantUse {
                         n: columns.get()?,
                         status: columns.word(GrantStatus::parse)?,
@@ -113,15 +108,15 @@ impl UseCache {
                         credential: columns.maybe_word(CredentialState::parse)?,
                         versions: JudgedVersions { secret: columns.get()?, generation: columns.get()? },
                     })
-                })
-                .optional()?;
+                },
+            )?;
             empty.insert(found.ok_or(Declined::NotFound(Entity::Grant))?);
         }
         Ok(self.grants.get_mut(&grant).expect("it was just looked up"))
     }
 
-    fn judge_grant(&mut self, connection: &Connection, now: Timestamp, grant: GrantId, judged: JudgedVersions) -> Applied {
-        let known = self.grant(connection, grant)?;
+    fn judge_grant(&mut self, db: &dyn Database, now: Timestamp, grant: GrantId, judged: JudgedVersions) -> Applied {
+        let known = self.grant(db, grant)?;
         if known.status == GrantStatus::Revoked {
             return Err(Declined::GrantRevoked.into());
         }
@@ -145,21 +140,21 @@ impl UseCache {
         Ok(())
     }
 
-    pub(super) fn use_key(&mut self, connection: &Connection, now: Timestamp, key: KeyId) -> Applied {
-        self.judge_key(connection, now, key)?;
-        let known = self.key(connection, key)?;
+    pub(super) fn use_key(&mut self, db: &dyn Database, now: Timestamp, key: KeyId) -> Applied {
+        self.judge_key(db, now, key)?;
+        let known = self.key(db, key)?;
         if is_newer_second(now, known.last_used_at) {
-            connection.prepare_cached("UPDATE api_keys SET last_used_at = ?2 WHERE n = ?1")?.execute(params![known.n, now.as_millis()])?;
+            db.execute("UPDATE api_keys SET last_used_at = ?2 WHERE n = ?1", values![known.n, now.as_millis()])?;
             known.last_used_at = Some(now.as_millis());
         }
         Ok(())
     }
 
-    pub(super) fn use_grant(&mut self, connection: &Connection, now: Timestamp, grant: GrantId, judged: JudgedVersions) -> Applied {
-        self.judge_grant(connection, now, grant, judged)?;
-        let known = self.grant(connection, grant)?;
+    pub(super) fn use_grant(&mut self, db: &dyn Database, now: Timestamp, grant: GrantId, judged: JudgedVersions) -> Applied {
+        self.judge_grant(db, now, grant, judged)?;
+        let known = self.grant(db, grant)?;
         if is_newer_second(now, known.last_used_at) {
-            connection.prepare_cached("UPDATE grants SET last_used_at = ?2 WHERE n = ?1")?.execute(params![known.n, now.as_millis()])?;
+            db.execute("UPDATE grants SET last_used_at = ?2 WHERE n = ?1", values![known.n, now.as_millis()])?;
             known.last_used_at = Some(now.as_millis());
         }
         Ok(())

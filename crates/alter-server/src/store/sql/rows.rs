@@ -1,10 +1,10 @@
 //! Reading apps, operators, keys and managed secrets. Every function is one statement, so what it returns was true at one moment.
 
 use alter_core::key::KeyKind;
-use rusqlite::types::Value;
-use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::columns::Columns;
+use super::database::{Database, SqlResult};
+use super::value::values;
 use crate::model::{
     AgentId, ApiKey, App, AppId, KeyDigest, KeyId, KeyStatus, ManagedSecret, Operator, OperatorId, OperatorRole, SecretId, SecretKind,
     SecretStatus,
@@ -22,29 +22,27 @@ pub(super) const KEY_KINDS: [(KeyKind, &str); 5] = [
 
 const APP: &str = "SELECT id, name, settings, created_at FROM apps";
 
-fn read_app(row: &Row<'_>) -> rusqlite::Result<App> {
-    let mut columns = Columns::new(row);
+fn read_app(columns: &mut Columns<'_>) -> SqlResult<App> {
     Ok(App { id: columns.id(AppId)?, name: columns.get()?, settings: columns.json()?, created_at: columns.time()? })
 }
 
-pub(super) fn app(connection: &Connection, app: AppId) -> rusqlite::Result<Option<App>> {
-    connection.prepare_cached(&format!("{APP} WHERE id = ?1"))?.query_row([app.0.into_bytes()], read_app).optional()
+pub(super) fn app(db: &dyn Database, app: AppId) -> SqlResult<Option<App>> {
+    db.first(&format!("{APP} WHERE id = ?1"), values![app.0.into_bytes()], read_app)
 }
 
-pub(super) fn app_by_name(connection: &Connection, name: &str) -> rusqlite::Result<Option<App>> {
-    connection.prepare_cached(&format!("{APP} WHERE name = ?1"))?.query_row([name], read_app).optional()
+pub(super) fn app_by_name(db: &dyn Database, name: &str) -> SqlResult<Option<App>> {
+    db.first(&format!("{APP} WHERE name = ?1"), values![name], read_app)
 }
 
-pub(super) fn apps(connection: &Connection, page: Page<AppId>) -> rusqlite::Result<Vec<App>> {
+pub(super) fn apps(db: &dyn Database, page: Page<AppId>) -> SqlResult<Vec<App>> {
     let after = page.after.map(|id| id.0.into_bytes());
-    let sql = format!("{APP} WHERE ?1 IS NULL OR n > (SELECT n FROM apps WHERE id = ?1) ORDER BY n LIMIT ?2");
-    connection.prepare_cached(&sql)?.query_map(params![after, page.limit.get()], read_app)?.collect()
+    let sql = format!("{APP} WHERE n > (SELECT n FROM apps WHERE id = ?1) OR ?1 IS NULL ORDER BY n LIMIT ?2");
+    db.all(&sql, values![after, page.limit.get()], read_app)
 }
 
 const OPERATOR: &str = "SELECT id, name, role, digest, prefix, created_at, revoked_at FROM operators";
 
-fn read_operator(row: &Row<'_>) -> rusqlite::Result<Operator> {
-    let mut columns = Columns::new(row);
+fn read_operator(columns: &mut Columns<'_>) -> SqlResult<Operator> {
     Ok(Operator {
         id: columns.id(OperatorId)?,
         name: columns.get()?,
@@ -56,18 +54,17 @@ fn read_operator(row: &Row<'_>) -> rusqlite::Result<Operator> {
     })
 }
 
-pub(super) fn operator_by_digest(connection: &Connection, digest: KeyDigest) -> rusqlite::Result<Option<Operator>> {
-    connection.prepare_cached(&format!("{OPERATOR} WHERE digest = ?1"))?.query_row([digest.0], read_operator).optional()
+pub(super) fn operator_by_digest(db: &dyn Database, digest: KeyDigest) -> SqlResult<Option<Operator>> {
+    db.first(&format!("{OPERATOR} WHERE digest = ?1"), values![digest.0], read_operator)
 }
 
-pub(super) fn operators(connection: &Connection) -> rusqlite::Result<Vec<Operator>> {
-    connection.prepare_cached(&format!("{OPERATOR} ORDER BY n"))?.query_map([], read_operator)?.collect()
+pub(super) fn operators(db: &dyn Database) -> SqlResult<Vec<Operator>> {
+    db.all(&format!("{OPERATOR} ORDER BY n"), &[], read_operator)
 }
 
 const KEY: &str = "SELECT id, app, kind, agent, name, digest, prefix, scopes, status, created_at, expires_at, last_used_at FROM api_keys";
 
-fn read_key(row: &Row<'_>) -> rusqlite::Result<ApiKey> {
-    let mut columns = Columns::new(row);
+fn read_key(columns: &mut Columns<'_>) -> SqlResult<ApiKey> {
     Ok(ApiKey {
         id: columns.id(KeyId)?,
         app: columns.id(AppId)?,
@@ -84,20 +81,20 @@ fn read_key(row: &Row<'_>) -> rusqlite::Result<ApiKey> {
     })
 }
 
-pub(super) fn key_by_digest(connection: &Connection, digest: KeyDigest) -> rusqlite::Result<Option<ApiKey>> {
-    connection.prepare_cached(&format!("{KEY} WHERE digest = ?1"))?.query_row([digest.0], read_key).optional()
+pub(super) fn key_by_digest(db: &dyn Database, digest: KeyDigest) -> SqlResult<Option<ApiKey>> {
+    db.first(&format!("{KEY} WHERE digest = ?1"), values![digest.0], read_key)
 }
 
-pub(super) fn key(connection: &Connection, app: AppId, key: KeyId) -> rusqlite::Result<Lookup<ApiKey>> {
-    let found = connection.prepare_cached(&format!("{KEY} WHERE id = ?1"))?.query_row([key.0.into_bytes()], read_key).optional()?;
+pub(super) fn key(db: &dyn Database, app: AppId, key: KeyId) -> SqlResult<Lookup<ApiKey>> {
+    let found = db.first(&format!("{KEY} WHERE id = ?1"), values![key.0.into_bytes()], read_key)?;
     Ok(owned(found, app, |key| key.app))
 }
 
-pub(super) fn keys(connection: &Connection, app: AppId, page: Page<KeyId>) -> rusqlite::Result<Vec<ApiKey>> {
+pub(super) fn keys(db: &dyn Database, app: AppId, page: Page<KeyId>) -> SqlResult<Vec<ApiKey>> {
     let after = page.after.map(|id| id.0.into_bytes());
     let sql =
-        format!("{KEY} WHERE app = ?1 AND (?2 IS NULL OR n > (SELECT n FROM api_keys WHERE id = ?2 AND app = ?1)) ORDER BY n LIMIT ?3");
-    connection.prepare_cached(&sql)?.query_map(params![app.0.into_bytes(), after, page.limit.get()], read_key)?.collect()
+        format!("{KEY} WHERE app = ?1 AND (n > (SELECT n FROM api_keys WHERE id = ?2 AND app = ?1) OR ?2 IS NULL) ORDER BY n LIMIT ?3");
+    db.all(&sql, values![app.0.into_bytes(), after, page.limit.get()], read_key)
 }
 
 /// Tells an app's own thing from another's.
@@ -115,7 +112,7 @@ pub(super) const SECRET_COLUMNS: &str = "s.id, s.app, s.slug, s.name, s.kind, s.
 /// How many columns [`SECRET_COLUMNS`] names.
 pub(super) const SECRET_WIDTH: usize = 12;
 
-pub(super) fn secret_from(columns: &mut Columns<'_, '_>) -> rusqlite::Result<ManagedSecret> {
+pub(super) fn secret_from(columns: &mut Columns<'_>) -> SqlResult<ManagedSecret> {
     Ok(ManagedSecret {
         id: columns.id(SecretId)?,
         app: columns.id(AppId)?,
@@ -132,31 +129,26 @@ pub(super) fn secret_from(columns: &mut Columns<'_, '_>) -> rusqlite::Result<Man
     })
 }
 
-fn read_secret(row: &Row<'_>) -> rusqlite::Result<ManagedSecret> {
-    secret_from(&mut Columns::new(row))
+fn read_secret(columns: &mut Columns<'_>) -> SqlResult<ManagedSecret> {
+    secret_from(columns)
 }
 
-pub(super) fn secret(connection: &Connection, app: AppId, secret: SecretId) -> rusqlite::Result<Lookup<ManagedSecret>> {
+pub(super) fn secret(db: &dyn Database, app: AppId, secret: SecretId) -> SqlResult<Lookup<ManagedSecret>> {
     let sql = format!("SELECT {SECRET_COLUMNS} FROM secrets s WHERE s.id = ?1");
-    let found = connection.prepare_cached(&sql)?.query_row([secret.0.into_bytes()], read_secret).optional()?;
+    let found = db.first(&sql, values![secret.0.into_bytes()], read_secret)?;
     Ok(owned(found, app, |secret| secret.app))
 }
 
-pub(super) fn secret_by_slug(connection: &Connection, app: AppId, slug: &str) -> rusqlite::Result<Option<ManagedSecret>> {
+pub(super) fn secret_by_slug(db: &dyn Database, app: AppId, slug: &str) -> SqlResult<Option<ManagedSecret>> {
     let sql = format!("SELECT {SECRET_COLUMNS} FROM secrets s WHERE s.app = ?1 AND s.slug = ?2 AND s.status = 'active'");
-    connection.prepare_cached(&sql)?.query_row(params![app.0.into_bytes(), slug], read_secret).optional()
+    db.first(&sql, values![app.0.into_bytes(), slug], read_secret)
 }
 
-pub(super) fn secrets(connection: &Connection, app: AppId, page: Page<SecretId>) -> rusqlite::Result<Vec<ManagedSecret>> {
+pub(super) fn secrets(db: &dyn Database, app: AppId, page: Page<SecretId>) -> SqlResult<Vec<ManagedSecret>> {
     let after = page.after.map(|id| id.0.into_bytes());
     let sql = format!(
         "SELECT {SECRET_COLUMNS} FROM secrets s WHERE s.app = ?1 AND s.status = 'active'
-             AND (?2 IS NULL OR s.n > (SELECT n FROM secrets WHERE id = ?2 AND app = ?1)) ORDER BY s.n LIMIT ?3"
+             AND (s.n > (SELECT n FROM secrets WHERE id = ?2 AND app = ?1) OR ?2 IS NULL) ORDER BY s.n LIMIT ?3"
     );
-    connection.prepare_cached(&sql)?.query_map(params![app.0.into_bytes(), after, page.limit.get()], read_secret)?.collect()
-}
-
-/// An id as a value of a statement that is put together.
-pub(super) fn blob(id: uuid::Uuid) -> Value {
-    Value::Blob(id.into_bytes().to_vec())
+    db.all(&sql, values![app.0.into_bytes(), after, page.limit.get()], read_secret)
 }

@@ -3,7 +3,7 @@
 //! Threads of our own rather than the runtime's blocking pool: a disk that hangs then takes these few and nothing else, and the queue's bound
 //! turns the rest away in time.
 //!
-//! Whatever waits is read in one transaction. A group of commits is answered at once, so its callers come back together; with the log
+//! Whatever waits for SQLite is read in one transaction. A group of commits is answered at once, so its callers come back together; with the log
 //! growing all the time, every transaction of its own would read its pages anew. The transaction begins after its queries were queued, so
 //! each of them sees everything that was committed before it was asked.
 
@@ -13,17 +13,15 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use rusqlite::Connection;
 use tokio::sync::oneshot;
 
-use super::columns::store_error;
-use crate::store::Faults;
-use crate::store::{StoreError, StoreFuture};
+use super::database::{Database, SqlError, SqlResult};
+use crate::store::{Faults, StoreError, StoreFuture};
 
 /// Queries that share a transaction at most: a slow one holds up no more than these.
 const MOST_IN_A_BATCH: usize = 16;
 
-type Job = Box<dyn FnOnce(&Connection) + Send>;
+type Job = Box<dyn FnOnce(&dyn Database) + Send>;
 
 struct Shared {
     state: Mutex<State>,
@@ -47,7 +45,7 @@ impl Shared {
     }
 
     /// Waits for jobs and moves some of them into `batch`. `false` once there are none and none will come.
-    fn take(&self, batch: &mut Vec<Job>) -> bool {
+    fn take(&self, batch: &mut Vec<Job>, most: usize) -> bool {
         let mut state = self.lock();
         while state.jobs.is_empty() {
             if state.closed {
@@ -58,7 +56,7 @@ impl Shared {
             state.sleeping -= 1;
             state.waking = false;
         }
-        let count = state.jobs.len().min(MOST_IN_A_BATCH);
+        let count = state.jobs.len().min(most);
         batch.extend(state.jobs.drain(..count));
         true
     }
@@ -73,7 +71,7 @@ pub(super) struct Readers {
 impl Readers {
     /// Starts a thread for each connection.
     pub(super) fn start(
-        connections: Vec<Connection>,
+        connections: Vec<Box<dyn Database + Send>>,
         bound: usize,
         timeout: Duration,
         faults: Arc<dyn Faults>,
@@ -87,7 +85,7 @@ impl Readers {
             .into_iter()
             .map(|connection| {
                 let shared = Arc::clone(&shared);
-                std::thread::Builder::new().name("alter-store-read".to_owned()).spawn(move || serve(&shared, &connection))
+                std::thread::Builder::new().name("alter-store-read".to_owned()).spawn(move || serve(&shared, &*connection))
             })
             .collect::<io::Result<Vec<_>>>()?;
         Ok((Self { shared, faults, timeout }, threads))
@@ -97,15 +95,15 @@ impl Readers {
     pub(super) fn run<T, F>(&self, query: F) -> StoreFuture<'_, T>
     where
         T: Send + 'static,
-        F: FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+        F: Fn(&dyn Database) -> SqlResult<T> + Send + 'static,
     {
         let (answer, answered) = oneshot::channel();
         let faults = Arc::clone(&self.faults);
-        let queued = self.queue(Box::new(move |connection| {
+        let queued = self.queue(Box::new(move |db| {
             if answer.is_closed() {
                 return;
             }
-            let result = faults.before_read().and_then(|()| query(connection).map_err(|error| store_error(&error)));
+            let result = faults.before_read().and_then(|()| ask(db, &query).map_err(|error| error.store_error()));
             // Nobody waits any more when the caller's time ran out: it has its error already.
             drop(answer.send(result));
         }));
@@ -144,34 +142,27 @@ impl Readers {
     }
 }
 
-fn serve(shared: &Shared, connection: &Connection) {
-    let mut batch = Vec::with_capacity(MOST_IN_A_BATCH);
-    while shared.take(&mut batch) {
-        let _together = if batch.len() > 1 { Reading::begin(connection) } else { None };
-        batch.drain(..).for_each(|job| job(connection));
-    }
+/// Asks once more if the connection was lost, as one is that was idle while the database restarted.
+fn ask<T>(db: &dyn Database, query: &impl Fn(&dyn Database) -> SqlResult<T>) -> SqlResult<T> {
+    let answer = query(db);
+    if answer.as_ref().is_err_and(SqlError::is_passing) { query(db) } else { answer }
 }
 
-/// A transaction that only reads; it ends when this is dropped.
-struct Reading<'c>(&'c Connection);
-
-impl<'c> Reading<'c> {
-    /// `None` if it cannot begin: then each query is a transaction by itself, and tells its caller what is wrong.
-    fn begin(connection: &'c Connection) -> Option<Self> {
-        match connection.prepare_cached("BEGIN").and_then(|mut begin| begin.execute([])) {
-            Ok(_) => Some(Self(connection)),
-            Err(error) => {
-                tracing::warn!(%error, "several reads could not share a transaction");
-                None
+fn serve(shared: &Shared, db: &dyn Database) {
+    let mut batch = Vec::with_capacity(MOST_IN_A_BATCH);
+    // A transaction of its own saves reading pages anew in SQLite; from elsewhere it would be two more trips.
+    let most = if db.dialect().shared { 1 } else { MOST_IN_A_BATCH };
+    while shared.take(&mut batch, most) {
+        if batch.len() > 1 {
+            let together = db.in_snapshot(&mut || {
+                batch.drain(..).for_each(|job| job(db));
+                Ok(())
+            });
+            if let Err(error) = together {
+                tracing::warn!(error = %error.text, "several reads could not share a transaction");
             }
         }
-    }
-}
-
-impl Drop for Reading<'_> {
-    fn drop(&mut self) {
-        if let Err(error) = self.0.prepare_cached("COMMIT").and_then(|mut end| end.execute([])) {
-            tracing::warn!(%error, "a transaction that only read could not be ended");
-        }
+        // Those that could not begin together: each by itself tells its caller what is wrong.
+        batch.drain(..).for_each(|job| job(db));
     }
 }

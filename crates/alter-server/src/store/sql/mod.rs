@@ -1,0 +1,25 @@
+//! What the stores on SQLite and PostgreSQL share: the statements, the rules about them, the thread that writes and those that read.
+//!
+//! A store brings connections ([`database`]) and opens them ([`super::sqlite`], [`super::postgres`]); the rest is here, once.
+
+mod agents;
+pub(in crate::store) mod columns;
+mod credentials;
+pub(in crate::store) mod database;
+mod effects;
+pub(in crate::store) mod grants;
+mod known_keys;
+pub(in crate::store) mod master_keys;
+mod nonces;
+mod reader;
+mod registrations;
+mod rows;
+mod sealed;
+mod store;
+mod tickets;
+mod trail;
+mod uses;
+pub(in crate::store) mod value;
+mod writer;
+
+pub(in crate::store) use store::{Parts, SqlStore};
