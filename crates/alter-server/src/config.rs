@@ -10,6 +10,7 @@ use serde::Deserialize;
 
 use crate::egress::{EgressOptions, HttpHosts};
 use crate::error::{StartError, StartErrorKind};
+use crate::store::postgres::PostgresUrl;
 use crate::tls::TlsFiles;
 
 /// Where a vault listens unless told otherwise.
@@ -50,6 +51,25 @@ pub struct Setting<T> {
     pub source: Source,
 }
 
+/// Where a vault keeps its data.
+#[derive(Clone, Debug)]
+pub enum StorePlace {
+    /// In its data folder, with SQLite.
+    Folder,
+    /// In a PostgreSQL database, which several vaults may share.
+    Postgres(PostgresUrl),
+}
+
+/// The word, or the URL without a password.
+impl fmt::Display for StorePlace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Folder => f.write_str("sqlite"),
+            Self::Postgres(url) => url.fmt(f),
+        }
+    }
+}
+
 /// What the command line said; `None` where it said nothing.
 #[derive(Clone, Debug, Default)]
 pub struct Flags {
@@ -72,6 +92,8 @@ pub struct Flags {
 pub struct Config {
     /// The folder with database, keys and settings file.
     pub data: Setting<PathBuf>,
+    /// Where the vault keeps its data.
+    pub store: Setting<StorePlace>,
     /// The address to listen on.
     pub address: Setting<SocketAddr>,
     /// The URL under which clients and browsers reach the vault, without a trailing slash.
@@ -92,6 +114,7 @@ pub struct Config {
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct ConfigFile {
+    store: Option<String>,
     address: Option<String>,
     public_url: Option<String>,
     insecure_bind: Option<bool>,
@@ -163,6 +186,7 @@ impl Config {
             let from_file = || in_file.map(|value| Setting { value, source: Source::File(path.clone()) });
             from_flag.or_else(from_env).or_else(from_file)
         };
+        let store = pick(None, "", "ALTER_STORE", file.store);
         let address = pick(flags.address.clone(), "--address", "ALTER_ADDRESS", file.address);
         let public_url = pick(flags.public_url.clone(), "--public-url", "ALTER_PUBLIC_URL", file.public_url);
         let pick_file = |flag, variable, in_file| pick_file(flag, &env, variable, in_file, &path);
@@ -174,6 +198,7 @@ impl Config {
         let insecure = pick(insecure_flag, "--insecure-bind", "ALTER_INSECURE_BIND", file.insecure_bind.map(|on| on.to_string()));
         Ok(Self {
             data,
+            store: parse_store(store)?,
             address: parse_or(address, "address", DEFAULT_ADDRESS, parse_address)?,
             public_url: match public_url {
                 Some(setting) => parse(setting, "public_url", |text| parse_public_url(text).map(Some))?,
@@ -249,7 +274,7 @@ fn read_file(path: &Path) -> Result<ConfigFile, StartError> {
     toml::from_str(&text).map_err(|error| {
         StartError::new(StartErrorKind::ConfigInvalid, format!("{} is not a valid settings file", path.display()))
             .caused_by(error.message())
-            .help("known settings: address, public_url, insecure_bind, tls_cert, tls_key, and in [egress] ca_file and http_hosts")
+            .help("known settings: store, address, public_url, insecure_bind, tls_cert, tls_key, and in [egress] ca_file and http_hosts")
     })
 }
 
@@ -271,6 +296,26 @@ fn parse<T>(setting: Setting<String>, name: &str, read: impl Fn(&str) -> Result<
                 .help("correct or remove it; `alter config show` names every setting's source"))
         }
     }
+}
+
+/// The database. Nothing here may show the text: it may hold a password.
+fn parse_store(setting: Option<Setting<String>>) -> Result<Setting<StorePlace>, StartError> {
+    let Some(Setting { value, source }) = setting else { return Ok(Setting { value: StorePlace::Folder, source: Source::Default }) };
+    let invalid = |what: &str| StartError::new(StartErrorKind::ConfigInvalid, format!("store {what} (from {source})"));
+    if value == "sqlite" {
+        return Ok(Setting { value: StorePlace::Folder, source });
+    }
+    if !PostgresUrl::is_meant(&value) {
+        return Err(invalid("must be sqlite, or a URL that begins with postgres://").help("correct or remove it"));
+    }
+    let url = PostgresUrl::parse(&value).map_err(|what| {
+        invalid(&format!("cannot be used: {what}")).help("write postgres://USER@HOST[:PORT]/DATABASE[?sslmode=verify-full]")
+    })?;
+    if url.has_password() && matches!(source, Source::File(_)) {
+        return Err(invalid("holds a password, and this file holds no secrets")
+            .help("take it out, and give it in PGPASSWORD or ~/.pgpass; or give the whole URL in ALTER_STORE"));
+    }
+    Ok(Setting { value: StorePlace::Postgres(url), source })
 }
 
 fn parse_address(text: &str) -> Result<SocketAddr, String> {
@@ -364,6 +409,28 @@ mod tests {
             let config = config.expect("valid");
             assert_eq!(config.url(config.address.value), url);
         }
+    }
+
+    #[test]
+    fn a_database_is_named_and_its_password_is_never_shown() {
+        let (_dir, flags) = in_folder("store = \"postgres://alter@db/vault\"\n");
+        let store = load(&flags, &[]).expect("valid").store;
+        assert_eq!(store.value.to_string(), "postgres://alter@db/vault");
+        let from_env = load(&flags, &[("ALTER_STORE", "postgres://alter:swordfish@other/vault")]).expect("valid").store;
+        assert_eq!(
+            (from_env.value.to_string(), &from_env.source),
+            ("postgres://alter@other/vault".to_owned(), &Source::Environment("ALTER_STORE"))
+        );
+        assert!(!format!("{from_env:?}").contains("swordfish"));
+        assert_eq!(load(&flags, &[("ALTER_STORE", "sqlite")]).expect("valid").store.value.to_string(), "sqlite");
+        for (text, part) in [("mysql://u:swordfish@h/d", "must be sqlite"), ("postgres://u:swordfish@h/d?sslmode=no", "sslmode must be")] {
+            let error = load(&flags, &[("ALTER_STORE", text)]).expect_err(text);
+            assert!(error.message().contains(part) && error.message().contains("$ALTER_STORE"), "{error}");
+            assert!(!format!("{error:?}").contains("swordfish"), "{error:?}");
+        }
+        let (_dir, flags) = in_folder("store = \"postgres://alter:swordfish@db/vault\"\n");
+        let error = load(&flags, &[]).expect_err("a secret in the file");
+        assert!(error.message().contains("holds a password") && !format!("{error:?}").contains("swordfish"), "{error:?}");
     }
 
     #[test]

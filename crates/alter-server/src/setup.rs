@@ -1,4 +1,4 @@
-//! Making and opening a data folder: database, keys, settings file, first operator.
+//! Making and opening a vault: database, keys, settings file, first operator.
 //!
 //! Every step can be done again: a start that was cut off is finished by the next one, and nothing that exists is changed.
 
@@ -13,20 +13,62 @@ use alter_core::secret::Secret;
 use crate::api::COMMIT_DEADLINE;
 use crate::audit::{AuditEntry, AuditKey, ChainId, Outcome};
 use crate::clock::Clock;
-use crate::config::{CONFIG_FILE, DEFAULT_ADDRESS};
+use crate::config::{CONFIG_FILE, Config, DEFAULT_ADDRESS, StorePlace};
 use crate::crypto::{KeyHome, KeyOrigin, KeySettings, VaultKeys};
 use crate::error::{StartError, StartErrorKind};
 use crate::model::{Operator, OperatorRole};
 use crate::operator;
-use crate::store::sqlite::{self, Access, SqliteOptions};
-use crate::store::{Commit, CommitError, Declined, Effect, Entity, OpenError, Store, StoreError};
+use crate::store::postgres::PostgresOptions;
+use crate::store::sqlite::SqliteOptions;
+use crate::store::{Access, Commit, CommitError, Declined, Effect, Entity, OpenError, Store, StoreError, StoreOptions};
 
 /// The file with the first operator's key, for the command line on the same machine. Mode 0600.
 pub const CREDENTIAL_FILE: &str = "operator.key";
 /// Name of the operator that the first start makes.
 pub const FIRST_OPERATOR: &str = "owner";
 
-/// An opened data folder.
+/// Where a vault is: its data folder, and its database, if that is not in there. A folder alone is one, with SQLite.
+#[derive(Clone, Debug)]
+pub struct Location {
+    /// The data folder.
+    pub data: PathBuf,
+    /// The database.
+    pub store: StorePlace,
+}
+
+impl From<&Config> for Location {
+    fn from(config: &Config) -> Self {
+        Self { data: config.data.value.clone(), store: config.store.value.clone() }
+    }
+}
+
+impl From<&Path> for Location {
+    fn from(data: &Path) -> Self {
+        Self { data: data.to_owned(), store: StorePlace::Folder }
+    }
+}
+
+impl From<&PathBuf> for Location {
+    fn from(data: &PathBuf) -> Self {
+        Self::from(data.as_path())
+    }
+}
+
+impl Location {
+    /// How to open it, with the master key that the environment says.
+    ///
+    /// # Errors
+    /// [`StartErrorKind::Storage`] if the environment says it in two ways.
+    pub fn options(&self, access: Access) -> Result<StoreOptions, StartError> {
+        let keys = KeySettings::from_env().map_err(OpenError::from)?;
+        Ok(match &self.store {
+            StorePlace::Folder => SqliteOptions { keys, ..SqliteOptions::new(&self.data, access) }.into(),
+            StorePlace::Postgres(url) => PostgresOptions { keys, ..PostgresOptions::new(url.clone(), &self.data, access) }.into(),
+        })
+    }
+}
+
+/// An opened vault.
 #[derive(Debug)]
 pub struct Opened {
     /// The store.
@@ -47,45 +89,41 @@ pub struct Opened {
     pub new_operator_key: Option<Secret>,
 }
 
-/// Opens the folder and makes what is missing.
+/// Opens the vault and makes what is missing.
 ///
 /// # Errors
 /// [`StartErrorKind::Storage`] or [`StartErrorKind::AlreadyRunning`], with the remedy.
-pub async fn open_or_create(data: &Path) -> Result<Opened, StartError> {
-    create_with(options(data, Access::Create)?).await
+pub async fn open_or_create(location: impl Into<Location>) -> Result<Opened, StartError> {
+    create_with(location.into().options(Access::Create)?).await
 }
 
 /// [`open_or_create`] with options of the caller's, such as another clock.
 ///
 /// # Errors
 /// As [`open_or_create`].
-pub async fn create_with(options: SqliteOptions) -> Result<Opened, StartError> {
+pub async fn create_with(options: impl Into<StoreOptions>) -> Result<Opened, StartError> {
+    let options = options.into();
     let mut opened = open_with(&options)?;
-    write_settings_file(&options.folder)?;
-    opened.new_operator_key = ensure_operator(&opened, &options.folder).await?;
+    write_settings_file(options.folder())?;
+    opened.new_operator_key = ensure_operator(&opened, options.folder()).await?;
     Ok(opened)
 }
 
-/// Opens a folder that must hold a vault. With [`Access::Read`] also while another process serves it.
+/// Opens a vault that must exist. With [`Access::Read`] also while another process serves it.
 ///
 /// # Errors
 /// As [`open_or_create`].
-pub fn open(data: &Path, access: Access) -> Result<Opened, StartError> {
-    open_with(&options(data, access)?)
+pub fn open(location: impl Into<Location>, access: Access) -> Result<Opened, StartError> {
+    open_with(&location.into().options(access)?)
 }
 
-fn options(data: &Path, access: Access) -> Result<SqliteOptions, StartError> {
-    let keys = KeySettings::from_env().map_err(OpenError::from)?;
-    Ok(SqliteOptions { keys, ..SqliteOptions::new(data, access) })
-}
-
-fn open_with(options: &SqliteOptions) -> Result<Opened, StartError> {
-    let opened = sqlite::open(options)?;
+fn open_with(options: &StoreOptions) -> Result<Opened, StartError> {
+    let opened = options.open()?;
     Ok(Opened {
         store: opened.store,
         keys: opened.keys,
         audit: opened.audit,
-        clock: Arc::clone(&options.clock),
+        clock: options.clock(),
         key_origin: opened.key_origin,
         key_home: opened.key_home,
         created: opened.created,
@@ -166,6 +204,10 @@ fn write_settings_file(data: &Path) -> Result<(), StartError> {
          \n\
          # The name that clients use, if it is not a loopback name. Requests for unknown names are refused.\n\
          # public_url = \"https://vault.example.com\"\n\
+         \n\
+         # Where the vault keeps its data, if not in this folder: postgres://USER@HOST/DATABASE. The password is not written here: it comes from\n\
+         # PGPASSWORD or ~/.pgpass, or the whole URL from ALTER_STORE.\n\
+         # store = \"postgres://alter@db.example.com/vault?sslmode=verify-full\"\n\
          \n\
          # Certificate chain and private key, PEM, from this folder or by absolute path. They are read again when they change.\n\
          # tls_cert = \"cert.pem\"\n\

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use alter_server::audit::{AuditEntry, AuditKey, ChainId, Finding, Head, Outcome, Report, RowMac, verify, verify_all};
 use alter_server::model::{ActorId, AppId, CallerType, GrantId, KeyId, OperatorId};
+use alter_server::store::Commit;
 use alter_server::store::sqlite::{self, Access, DATABASE_FILE, SqliteOptions};
-use alter_server::store::{Commit, Store};
 use proptest::prelude::*;
 use tempfile::TempDir;
 

@@ -21,5 +21,6 @@ pub fn run(project: &Project, report: &mut Report) {
     report.step("public package in target/reference", || Venv::reference(project).map(|_| Checks::ONE));
     report.step("Node tools in node_modules", || tools::node_modules(project).map(|_| Checks::ONE));
     report.step("Chromium", || tools::chromium().map(|_| Checks::ONE));
+    report.step("PostgreSQL, for tests", || tools::postgres().map(|_| Checks::ONE));
     report.step("cargo-deny", || tools::cargo_deny(project).map(|_| Checks::ONE));
 }

@@ -206,6 +206,19 @@ pub fn debian_package(name: &str) -> Result<(), Failure> {
     installed.map(drop).map_err(|failure| failure.help(&help))
 }
 
+/// PostgreSQL's server, which tests start for themselves: the one on the machine, else Debian's.
+///
+/// # Errors
+/// When there is none, and none can be installed.
+pub fn postgres() -> Result<PathBuf, Failure> {
+    if let Some(found) = alter_testkit::postgres::installed() {
+        return Ok(found);
+    }
+    debian_package("postgresql")?;
+    let help = "its programs must be on PATH";
+    alter_testkit::postgres::installed().ok_or_else(|| Failure::new("PostgreSQL was installed and is not found").help(help))
+}
+
 /// A program that has to be on the machine already.
 pub struct Prerequisite {
     program: &'static str,

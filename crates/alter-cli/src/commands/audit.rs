@@ -43,7 +43,7 @@ outside of the vault.")]
         /// Heads that `alter audit head --json` wrote earlier
         #[arg(long, value_name = "PATH")]
         expect_head: Option<PathBuf>,
-        /// Read the data folder itself instead of asking the vault; it may be running
+        /// Read the data itself instead of asking the vault; it may be running
         #[arg(long)]
         offline: bool,
     },
@@ -142,7 +142,7 @@ async fn verify_running(expected: &[Head], context: &Context) -> Result<Vec<Valu
 
 /// Verifies without trusting a running vault: only its files and the master key are needed.
 async fn verify_offline(expected: &[Head], context: &Context) -> Result<Vec<Value>, Failure> {
-    let opened = setup::open(&context.config()?.data.value, Access::Read)?;
+    let opened = setup::open(&context.config()?, Access::Read)?;
     let failed = |error: alter_server::store::StoreError| {
         Failure::new(Exit::Storage, error.code(), "the audit trail cannot be read").caused_by(error)
     };

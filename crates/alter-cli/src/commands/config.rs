@@ -31,6 +31,7 @@ pub fn run(command: &ConfigCommand, context: &Context) -> Outcome {
     let http_hosts: Vec<&str> = config.egress_http_hosts.value.entries().collect();
     let records = [
         setting("data", json!(config.data.value), &config.data.source),
+        setting("store", json!(config.store.value.to_string()), &config.store.source),
         setting("address", json!(config.address.value.to_string()), &config.address.source),
         setting("public_url", json!(config.public_url.value), &config.public_url.source),
         setting("insecure_bind", json!(config.insecure_bind.value), &config.insecure_bind.source),

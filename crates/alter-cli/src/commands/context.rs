@@ -1,5 +1,7 @@
 //! What a command needs to know about its surroundings: output, settings, and the way to the vault.
 
+use std::path::Path;
+
 use alter_server::config::{Config, Flags};
 use clap::Args;
 
@@ -30,7 +32,16 @@ impl Context {
     /// # Errors
     /// `config_invalid`.
     pub fn config(&self) -> Result<Config, Failure> {
-        let flags = Flags { data: self.global.data_dir.clone(), ..Flags::default() };
+        self.config_of(None)
+    }
+
+    /// Settings of the vault in a folder on this machine; `None` for the one that the flags name.
+    ///
+    /// # Errors
+    /// `config_invalid`.
+    pub fn config_of(&self, folder: Option<&Path>) -> Result<Config, Failure> {
+        let data = folder.map(Path::to_owned).or_else(|| self.global.data_dir.clone());
+        let flags = Flags { data, ..Flags::default() };
         Ok(Config::load(&flags, |name| std::env::var(name).ok())?)
     }
 

@@ -22,11 +22,9 @@ pub struct InitArgs {
 
 /// Makes a data folder.
 pub async fn run(arguments: &InitArgs, context: &Context) -> Outcome {
-    let data = match &arguments.folder {
-        Some(folder) => folder.clone(),
-        None => context.config()?.data.value,
-    };
-    let opened = setup::open_or_create(&data).await?;
+    let config = context.config_of(arguments.folder.as_deref())?;
+    let data = &config.data.value;
+    let opened = setup::open_or_create(&config).await?;
     opened
         .store
         .close()
@@ -34,6 +32,7 @@ pub async fn run(arguments: &InitArgs, context: &Context) -> Outcome {
         .map_err(|error| Failure::new(crate::failure::Exit::Storage, error.code(), "the store did not close cleanly").caused_by(error))?;
     context.output.record(&json!({
         "data": data,
+        "store": config.store.value.to_string(),
         "created": opened.created,
         "master_key": opened.key_origin.to_string(),
         "operator_key_file": data.join(CREDENTIAL_FILE),

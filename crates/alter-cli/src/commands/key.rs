@@ -169,7 +169,7 @@ async fn create(arguments: CreateArgs, admin: &AdminClient, context: &Context) -
 
 /// The way back in when every operator key is lost: whoever may write to the data folder of a stopped vault may do it.
 async fn rescue(name: &str, role: OperatorRole, context: &Context) -> Outcome {
-    let opened = setup::open(&context.config()?.data.value, Access::Write)?;
+    let opened = setup::open(&context.config()?, Access::Write)?;
     let (operator, key) = setup::add_operator(&opened, name, role).await?;
     opened
         .store

@@ -45,7 +45,7 @@ struct State {
 pub async fn run(arguments: RotateArgs, context: &Context) -> Outcome {
     let what = "Backups made before this need the present master key; the vault does not keep it.";
     if arguments.offline {
-        let opened = setup::open(&context.config()?.data.value, Access::Write)?;
+        let opened = setup::open(&context.config()?, Access::Write)?;
         context.confirm(arguments.yes, what)?;
         return offline(&opened, context).await;
     }

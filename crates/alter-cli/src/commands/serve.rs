@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use alter_server::config::{Config, Flags};
+use alter_server::config::{Config, Flags, StorePlace};
 use alter_server::serve::{Server, listen};
 use alter_server::setup::{self, CREDENTIAL_FILE, Opened};
 use alter_server::tls::Tls;
@@ -57,7 +57,7 @@ pub async fn run(arguments: ServeArgs, context: &Context) -> Outcome {
     let stop = stop_signal()?;
     let tls = config.tls()?.map(Tls::load).transpose()?;
     let listener = listen(&config).await?;
-    let opened = setup::open_or_create(&config.data.value).await?;
+    let opened = setup::open_or_create(&config).await?;
     let started = Started::of(&opened, &config);
     let server = Server::new(listener, tls, opened, &config)?;
     started.announce(&server, &config, context);
@@ -69,6 +69,7 @@ pub async fn run(arguments: ServeArgs, context: &Context) -> Outcome {
 /// What the start banner says.
 struct Started {
     data: PathBuf,
+    store: String,
     key_origin: String,
     created: bool,
     new_operator_key: Option<alter_core::secret::Secret>,
@@ -79,6 +80,10 @@ impl Started {
     fn of(opened: &Opened, config: &Config) -> Self {
         Self {
             data: config.data.value.clone(),
+            store: match &config.store.value {
+                StorePlace::Folder => "SQLite".to_owned(),
+                StorePlace::Postgres(url) => format!("PostgreSQL, {url}"),
+            },
             key_origin: opened.key_origin.to_string(),
             created: opened.created,
             new_operator_key: opened.new_operator_key.clone(),
@@ -97,6 +102,7 @@ impl Started {
                 "url": url,
                 "address": server.address().to_string(),
                 "data": self.data,
+                "store": config.store.value.to_string(),
                 "operator_key_file": credential,
                 "created": self.created,
                 "version": env!("CARGO_PKG_VERSION"),
@@ -104,7 +110,7 @@ impl Started {
         }
         notice(format_args!("alter {}", env!("CARGO_PKG_VERSION")));
         notice(format_args!("  data        {}{}", self.data.display(), if self.created { " (new)" } else { "" }));
-        notice(format_args!("  store       SQLite"));
+        notice(format_args!("  store       {}", self.store));
         notice(format_args!("  master key  {}", self.key_origin));
         let everywhere = server.address().ip().is_unspecified();
         let reach = if everywhere { "every address of this machine; " } else { "" };

@@ -39,6 +39,7 @@ pub mod sqlite;
 
 use std::future::Future;
 use std::num::NonZeroU32;
+use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Instant;
@@ -48,12 +49,66 @@ pub use error::{CommitError, Declined, Entity, OpenError, StoreError};
 pub use faults::{Faults, NoFaults};
 pub use options::{Access, Limits};
 
+use self::postgres::PostgresOptions;
+use self::sqlite::SqliteOptions;
+
 use crate::audit::{AuditKey, AuditRow, ChainId, Head, RowMac};
+use crate::clock::Clock;
 use crate::crypto::{KeyHome, KeyOrigin, SealedSecret, SealedTo, StoredKeys, VaultKeys, Wrapped};
 use crate::model::{
     Agent, AgentId, ApiKey, App, AppId, Credential, CredentialId, DataKeyId, Grant, GrantFilter, GrantId, KeyDigest, KeyId, ListedGrant,
     ManagedSecret, Opens, Operator, Principal, Registration, RegistrationKind, SecretId, Ticket, TicketId, TicketKind,
 };
+
+/// How to open a vault, on either database.
+#[derive(Clone, Debug)]
+pub enum StoreOptions {
+    /// In a data folder.
+    Sqlite(SqliteOptions),
+    /// In a database on a server.
+    Postgres(Box<PostgresOptions>),
+}
+
+impl StoreOptions {
+    /// Opens it. Blocks for some milliseconds: call it at start, not from a handler.
+    ///
+    /// # Errors
+    /// [`OpenError`], each with a code and what to do.
+    pub fn open(&self) -> Result<Opened, OpenError> {
+        match self {
+            Self::Sqlite(options) => sqlite::open(options),
+            Self::Postgres(options) => postgres::open(options),
+        }
+    }
+
+    /// The data folder.
+    pub fn folder(&self) -> &Path {
+        match self {
+            Self::Sqlite(options) => &options.folder,
+            Self::Postgres(options) => &options.folder,
+        }
+    }
+
+    /// The clock that the store judges by.
+    pub fn clock(&self) -> Arc<dyn Clock> {
+        match self {
+            Self::Sqlite(options) => Arc::clone(&options.clock),
+            Self::Postgres(options) => Arc::clone(&options.clock),
+        }
+    }
+}
+
+impl From<SqliteOptions> for StoreOptions {
+    fn from(options: SqliteOptions) -> Self {
+        Self::Sqlite(options)
+    }
+}
+
+impl From<PostgresOptions> for StoreOptions {
+    fn from(options: PostgresOptions) -> Self {
+        Self::Postgres(Box::new(options))
+    }
+}
 
 /// A vault that was opened: its store, and the keys to use it with.
 #[derive(Debug)]

@@ -16,7 +16,6 @@ use std::time::Duration;
 use alter_server::audit::{AuditEntry, ChainId, Outcome};
 use alter_server::rotation::{Rotation, Subject};
 use alter_server::store::Opened;
-use alter_server::store::Store;
 use alter_server::store::sqlite::{self, Access, SqliteOptions};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
@@ -47,7 +46,7 @@ fn open(folder: &Path) -> Opened {
 
 fn write_until_killed(folder: &Path) {
     let opened = open(folder);
-    let (store, keys) = (opened.store as Arc<dyn Store>, Arc::new(opened.keys));
+    let (store, keys) = (opened.store, Arc::new(opened.keys));
     Runtime::new().unwrap().block_on(async {
         // One that fails ends the child: then the parent misses its acknowledgements and the kill that it meant to give.
         writers(8, &store, &keys).join_next().await.unwrap().unwrap();
@@ -87,7 +86,7 @@ const ROTATED: &str = "rotated";
 fn rotate_until_killed(folder: &Path) {
     let opened = open(folder);
     let rotation = Rotation::new(opened.key_home).batch(NonZeroU32::new(16).unwrap());
-    let (store, keys) = (opened.store as Arc<dyn Store>, Arc::new(opened.keys));
+    let (store, keys) = (opened.store, Arc::new(opened.keys));
     Runtime::new().unwrap().block_on(async {
         let mut writing = writers(4, &store, &keys);
         let rotating = async {

@@ -14,9 +14,8 @@ use alter_server::crypto::VaultKeys;
 use alter_server::model::{
     App, AppId, AppSettings, Grant, GrantId, ManagedSecret, Opens, Principal, SecretId, SecretInjection, SecretKind, SecretStatus,
 };
-use alter_server::store::Opened;
 use alter_server::store::sqlite::{self, Access, SqliteOptions};
-use alter_server::store::{Commit, CommitError, Declined, Effect, Store};
+use alter_server::store::{Commit, CommitError, Declined, Effect, Opened, Store};
 use tokio::task::JoinSet;
 
 /// Writers that each store secrets and intents and print the id of each once it is acknowledged. They never end, unless one fails.

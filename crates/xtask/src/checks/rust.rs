@@ -41,6 +41,7 @@ pub fn run(project: &Project, report: &mut Report) {
         report.step("cargo test", || {
             // The vault signs people in with a real OpenID provider, which comes from npm.
             tools::node_modules(project)?;
+            tools::postgres()?;
             counts::cargo(&cargo(&["test", "--workspace", "--locked", "--no-fail-fast"]).env("NO_COLOR", "1").success()?)
         });
     } else {
