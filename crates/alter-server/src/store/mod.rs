@@ -66,7 +66,7 @@ pub enum StoreOptions {
     /// In a data folder.
     Sqlite(SqliteOptions),
     /// In a database on a server.
-    Postgres(Box<PostgresOptions>),
+    Postgres(PostgresOptions),
 }
 
 impl StoreOptions {
@@ -106,7 +106,7 @@ impl From<SqliteOptions> for StoreOptions {
 
 impl From<PostgresOptions> for StoreOptions {
     fn from(options: PostgresOptions) -> Self {
-        Self::Postgres(Box::new(options))
+        Self::Postgres(options)
     }
 }
 

@@ -21,7 +21,8 @@ use super::tls::{Mode, Roots, Tls};
 /// ```
 #[derive(Clone)]
 pub struct PostgresUrl {
-    config: Config,
+    /// Large, and of little use without a connection.
+    config: Box<Config>,
     tls: Tls,
 }
 
@@ -62,7 +63,7 @@ impl PostgresUrl {
             // Nothing leaves the machine, and servers offer no TLS there.
             tls.mode = Mode::Disable;
         }
-        Ok(Self { config, tls })
+        Ok(Self { config: Box::new(config), tls })
     }
 
     /// Whether it holds a password.
@@ -76,7 +77,7 @@ impl PostgresUrl {
 
     /// What to connect with: the password is the URL's, else `PGPASSWORD`, else the one in `PGPASSFILE` or `~/.pgpass`.
     pub(super) fn with_password(&self, env: impl Fn(&str) -> Option<String>) -> Config {
-        let mut config = self.config.clone();
+        let mut config = (*self.config).clone();
         if config.get_password().is_some() {
             return config;
         }
