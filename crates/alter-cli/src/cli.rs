@@ -2,7 +2,7 @@
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::commands::{agent, app, audit, completions, config, connect, grant, idp, init, key, provider, request, secret, serve};
+use crate::commands::{agent, app, audit, completions, config, connect, grant, idp, init, key, provider, request, secret, serve, store};
 
 /// Credential vault for AI agents: your code makes the call, the vault adds the credential.
 #[derive(Debug, Parser)]
@@ -79,6 +79,9 @@ pub enum Command {
     /// The audit trail: read it, verify it
     #[command(subcommand)]
     Audit(audit::AuditCommand),
+    /// Where the vault keeps its data: move it to PostgreSQL
+    #[command(subcommand)]
+    Store(store::StoreCommand),
     /// Settings and where they come from
     #[command(subcommand)]
     Config(config::ConfigCommand),

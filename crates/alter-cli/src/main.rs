@@ -14,7 +14,7 @@ use clap::Parser;
 
 use cli::{Cli, Command};
 use commands::context::Context;
-use commands::{agent, app, audit, completions, config, connect, grant, help, idp, init, key, provider, request, secret, serve};
+use commands::{agent, app, audit, completions, config, connect, grant, help, idp, init, key, provider, request, secret, serve, store};
 use failure::{Exit, Failure, Outcome};
 use output::Output;
 use zeroizing_alloc::ZeroAlloc;
@@ -71,6 +71,7 @@ async fn run(command: Command, context: &Context) -> Outcome {
         Command::Request(arguments) => request::run(*arguments, context).await,
         Command::Connect(arguments) => connect::run(arguments, context).await,
         Command::Audit(command) => audit::run(command, context).await,
+        Command::Store(command) => store::run(command, context).await,
         Command::Config(command) => config::run(&command, context),
         Command::Completions(arguments) => {
             completions::run(&arguments);

@@ -18,3 +18,4 @@ pub mod request;
 pub mod rotate;
 pub mod secret;
 pub mod serve;
+pub mod store;

@@ -20,5 +20,6 @@ mod secrecy;
 mod secrets;
 mod serve;
 mod stopping;
+mod store;
 mod tls;
 mod world;

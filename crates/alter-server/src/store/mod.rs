@@ -29,6 +29,7 @@
 //! store may remember what it reads, as long as it forgets with the commit that changes it.)
 
 mod commit;
+mod copy;
 mod error;
 mod faults;
 mod folder;
@@ -45,6 +46,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 pub use commit::{Commit, Effect, JudgedVersions, LeaseEnding, Nonce, Receipt, Renewal, Rewrap, WrappedKey};
+pub use copy::{Copied, CopyError, copy};
 pub use error::{CommitError, Declined, Entity, OpenError, StoreError};
 pub use faults::{Faults, NoFaults};
 pub use options::{Access, Limits};

@@ -16,5 +16,7 @@ mod url;
 mod values;
 
 pub use open::open;
+pub(super) use open::{begin_empty, connect};
 pub use options::PostgresOptions;
+pub(super) use session::PostgresSession;
 pub use url::PostgresUrl;

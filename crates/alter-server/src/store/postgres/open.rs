@@ -55,6 +55,26 @@ fn open_here(options: &PostgresOptions) -> Result<Opened, OpenError> {
     })
 }
 
+/// A connection to the database, whatever is in it.
+pub(in crate::store) fn connect(options: &PostgresOptions) -> Result<PostgresSession, OpenError> {
+    PostgresSession::connect(Arc::new(target(options)?)).map_err(|error| unreachable(options, &error))
+}
+
+/// Begins a transaction in which our tables are there and empty; `false`, and no transaction, if there was a vault before. Whoever starts a vault
+/// meanwhile waits for its end.
+pub(in crate::store) fn begin_empty(session: &PostgresSession, options: &PostgresOptions) -> Result<bool, OpenError> {
+    let begun = session.begin().and_then(|()| session.run_script(&format!("SELECT pg_advisory_xact_lock({STARTING})"))).and_then(|()| {
+        match schema::inspect(session)? {
+            Found::Empty => schema::create(session, options.clock.now()).map(|()| true),
+            Found::Ours(_) | Found::Foreign => Ok(false),
+        }
+    });
+    if !matches!(begun, Ok(true)) {
+        session.roll_back();
+    }
+    begun.map_err(|error| refused(options, &error))
+}
+
 fn target(options: &PostgresOptions) -> Result<Target, OpenError> {
     let env = |name: &str| std::env::var(name).ok();
     let home = env("HOME").map(PathBuf::from);

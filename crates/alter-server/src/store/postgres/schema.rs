@@ -59,6 +59,11 @@ pub(super) fn migrate(session: &PostgresSession, from: u32, now: Timestamp) -> S
     Ok(())
 }
 
+/// Makes our tables in the newest schema, within a transaction of the caller's.
+pub(super) fn create(session: &PostgresSession, now: Timestamp) -> SqlResult<()> {
+    MIGRATIONS.iter().try_for_each(|migration| apply(session, migration, now))
+}
+
 fn apply(session: &PostgresSession, migration: &Migration, now: Timestamp) -> SqlResult<()> {
     let db: &dyn Database = session;
     // Whoever may not make schemas may be given one that is made already.

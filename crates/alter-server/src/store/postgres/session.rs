@@ -32,7 +32,7 @@ const PATIENCE: Duration = Duration::from_secs(25);
 const KEPT_STATEMENTS: usize = 256;
 
 /// A connection and the small runtime that drives it. Where it was lost, the next statement outside of a transaction connects again.
-pub(super) struct PostgresSession {
+pub(in crate::store) struct PostgresSession {
     target: Arc<Target>,
     live: RefCell<Option<Live>>,
     in_transaction: Cell<bool>,

@@ -26,6 +26,7 @@ impl ToSql for Bound<'_> {
             (Value::Null, _) => return Ok(IsNull::Yes),
             (Value::Integer(number), &Type::INT8) => out.extend_from_slice(&number.to_be_bytes()),
             (Value::Integer(number), &Type::INT4) => out.extend_from_slice(&i32::try_from(number)?.to_be_bytes()),
+            (Value::Integer(number @ (0 | 1)), &Type::BOOL) => out.extend_from_slice(&[u8::from(number == 1)]),
             (Value::Boolean(yes), &Type::BOOL) => out.extend_from_slice(&[u8::from(yes)]),
             (Value::Text(text), &Type::TEXT | &Type::NAME) => out.extend_from_slice(text.as_bytes()),
             (Value::Bytes(bytes), &Type::BYTEA | &Type::UUID) => out.extend_from_slice(bytes),

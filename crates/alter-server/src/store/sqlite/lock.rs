@@ -11,7 +11,7 @@ const LOCK_FILE: &str = "alter.lock";
 /// Held as long as the store is open. The system lets go of it when the process ends, however it ends, so a crash leaves nothing to clean up;
 /// the file itself stays, because deleting it would let two processes lock two different files of that name.
 #[derive(Debug)]
-pub(super) struct FolderLock {
+pub(in crate::store) struct FolderLock {
     _file: File,
 }
 

@@ -13,14 +13,19 @@ use std::sync::Arc;
 pub use open::DATABASE_FILE;
 pub use options::SqliteOptions;
 #[cfg(test)]
-pub(super) use schema::NEWEST as SCHEMA_VERSION;
+pub(super) use schema::{NEWEST as SCHEMA_VERSION, migrate};
+pub(super) use session::SqliteSession;
 
-use self::session::SqliteSession;
 use super::sql::database::Database;
 use super::sql::database::Session;
 use super::sql::{Parts, SqlStore};
 pub use super::{Access, Limits};
 use super::{OpenError, Opened};
+
+/// Opens a vault that must exist, as [`open`] does, for whoever works on its connection alone.
+pub(super) fn open_session(options: &SqliteOptions) -> Result<SqliteSession, OpenError> {
+    open::open(options).map(|ready| ready.session)
+}
 
 /// Opens the vault in a data folder: takes its lock, brings its schema forward, unlocks its keys and starts its threads.
 ///

@@ -49,7 +49,7 @@ pub(super) fn inspect(connection: &Connection) -> rusqlite::Result<Found> {
 }
 
 /// Applies what is missing above `from`, each migration in a transaction of its own: an interrupted start goes on where it stopped.
-pub(super) fn migrate(connection: &Connection, from: u32, now: Timestamp) -> SqlResult<()> {
+pub(in crate::store) fn migrate(connection: &Connection, from: u32, now: Timestamp) -> SqlResult<()> {
     for migration in MIGRATIONS.iter().filter(|migration| migration.version > from) {
         apply(connection, migration, now)?;
         tracing::info!(version = migration.version, name = migration.name, "database schema brought forward");

@@ -20,14 +20,29 @@ static SQLITE: Dialect = Dialect {
 };
 
 /// A connection to the file.
-pub(super) struct SqliteSession {
+pub(in crate::store) struct SqliteSession {
     pub(super) connection: Connection,
     /// Given up after the connection, which is declared before it.
     _lock: Option<FolderLock>,
 }
 
 impl SqliteSession {
-    pub(super) const fn new(connection: Connection, lock: Option<FolderLock>) -> Self {
+    /// Runs a query and hands on the values of each row as they are stored.
+    pub(in crate::store) fn each_stored(
+        &self,
+        sql: &str,
+        read: &mut dyn FnMut(Vec<rusqlite::types::Value>) -> SqlResult<()>,
+    ) -> SqlResult<()> {
+        let mut statement = self.connection.prepare(sql)?;
+        let width = statement.column_count();
+        let mut rows = statement.query([])?;
+        while let Some(row) = rows.next()? {
+            read((0..width).map(|column| row.get(column)).collect::<rusqlite::Result<_>>()?)?;
+        }
+        Ok(())
+    }
+
+    pub(in crate::store) const fn new(connection: Connection, lock: Option<FolderLock>) -> Self {
         Self { connection, _lock: lock }
     }
 }
