@@ -33,7 +33,7 @@ fn a_vault_moves_to_postgresql_and_serves_on() {
     let grant = made(&["grant", "create", "--secret", "mail"], "")["grant_id"].as_str().expect("a grant").to_owned();
     let request = ["request", "GET", &target, "--grant", &grant];
     assert_eq!(before.alter(&request, &[("ALTER_API_KEY", &key)], "").exit, 0);
-    assert_eq!(copy().error(), ("data_folder_in_use".into(), 7), "it must be stopped");
+    assert_eq!(copy().error(), ("data_folder_in_use".into(), 6), "it must be stopped");
     before.signal("TERM");
     assert!(before.child.wait().expect("it ends").success());
 
