@@ -17,12 +17,15 @@ process.stdout.write(`${said.join("\n")}\n`);
 
 async function inBrowser() {
   const { chromium } = await import("playwright-core");
-  const browser = await chromium.launch({ executablePath: CHROMIUM, args: ["--no-sandbox", "--disable-dev-shm-usage"] });
+  const browser = await chromium.launch({
+    executablePath: CHROMIUM,
+    args: ["--no-sandbox", "--disable-dev-shm-usage"],
+  });
   try {
     const page = await browser.newPage();
     await page.goto(url);
     for (let pages = 0; pages < MOST_PAGES; pages += 1) {
-      said.push((await page.locator("h1").first().innerText()).trim());
+      said.push((await page.locator("h1").first().textContent()).trim());
       const button = page.locator("button[type=submit]").first();
       if ((await button.count()) === 0) {
         return;
@@ -48,7 +51,12 @@ async function byForms() {
     jars.set(origin, jar);
     const cookie = [...jar].map((pair) => pair.join("=")).join("; ");
     const headers = { cookie, ...(request.method === "POST" && { origin }) };
-    const answer = await fetch(request.url, { method: request.method, body: request.body, headers, redirect: "manual" });
+    const answer = await fetch(request.url, {
+      method: request.method,
+      body: request.body,
+      headers,
+      redirect: "manual",
+    });
     for (const line of answer.headers.getSetCookie()) {
       const [, key, value] = line.match(/^([^=]+)=([^;]*)/);
       jar.set(key, value);
@@ -80,7 +88,10 @@ function fields(form) {
       body.append(attribute("name"), attribute("value") ?? "");
     }
   }
-  for (const [field, value] of [["login", name], ["password", "any"]]) {
+  for (const [field, value] of [
+    ["login", name],
+    ["password", "any"],
+  ]) {
     if (body.has(field)) {
       body.set(field, value);
     }

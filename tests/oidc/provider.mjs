@@ -33,7 +33,9 @@ const provider = new Provider(issuer, {
 });
 
 const given = new Set();
-provider.on("grant.success", (context) => given.add(context.oidc.entities.Grant?.jti ?? context.oidc.entities.AccessToken?.grantId));
+provider.on("grant.success", (context) =>
+  given.add(context.oidc.entities.Grant?.jti ?? context.oidc.entities.AccessToken?.grantId),
+);
 
 /** Ends what was agreed to: its tokens, and the consent itself, so that people are asked anew. */
 async function endGrants() {

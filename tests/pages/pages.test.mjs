@@ -43,7 +43,10 @@ test("a person signs in", async () => {
   await ada.page.goto(session.authUrl);
   await ada.page.getByRole("heading", { name: "This link is over" }).waitFor();
   await look(ada.page, "over");
-  assert.deepEqual(ada.complaints.filter((text) => !text.includes("410")), []);
+  assert.deepEqual(
+    ada.complaints.filter((text) => !text.includes("410")),
+    [],
+  );
   await ada.close();
 });
 
@@ -82,7 +85,12 @@ test("consent, expiry choice, grant, call, refresh, revocation there, and again 
 
   await stage.calendar.endGrants();
   // The provider refuses the token at once; the vault learns with the next refresh that the login has ended.
-  const refused = await eventually("the login is dead", () => call(result.grantId).then(() => null, (error) => error instanceof CredentialRevokedError && error));
+  const refused = await eventually("the login is dead", () =>
+    call(result.grantId).then(
+      () => null,
+      (error) => error instanceof CredentialRevokedError && error,
+    ),
+  );
   const repair = await app.createConnectSessionForError(refused, { userToken });
   await page.goto(repair.connectUrl);
   await agreeThere(page, stage.calendar.issuer);
@@ -134,7 +142,11 @@ test("a person enters a key of their own, or says no", async () => {
   await page.getByLabel("Key").fill("spoilt\u00e9");
   await page.getByRole("button", { name: "Save the key" }).click();
   await page.getByRole("alert").waitFor();
-  assert.equal(await page.evaluate(() => document.activeElement?.getAttribute("role")), "alert", "the summary takes the focus");
+  assert.equal(
+    await page.evaluate(() => document.activeElement?.getAttribute("role")),
+    "alert",
+    "the summary takes the focus",
+  );
   assert.equal(await page.getByLabel("Key").inputValue(), "", "a key is not sent back");
   await look(page, "key-entry-wrong");
   await page.getByLabel("Key").fill("key-of-ada");
@@ -151,7 +163,10 @@ test("a person enters a key of their own, or says no", async () => {
   await page.getByRole("button", { name: "Do not connect" }).click();
   await page.getByRole("heading", { name: "Nothing was connected" }).waitFor();
   await look(page, "denied");
-  assert.deepEqual(ada.complaints.filter((text) => !text.includes("422")), []);
+  assert.deepEqual(
+    ada.complaints.filter((text) => !text.includes("422")),
+    [],
+  );
   await ada.close();
 });
 
@@ -159,7 +174,11 @@ test("several providers, an agent that may pass access on, and somebody else's l
   const bob = await person(browser, stage.url);
   const { page } = bob;
   const session = await app.createConnectSession({
-    allowedProviders: ["calendar", "archive"], agent: "planner", delegable: true, userToken, grantPolicy: { maxTtlSeconds: 7200 },
+    allowedProviders: ["calendar", "archive"],
+    agent: "planner",
+    delegable: true,
+    userToken,
+    grantPolicy: { maxTtlSeconds: 7200 },
   });
   await page.goto(session.connectUrl);
   await page.getByRole("button", { name: /^Continue to/ }).click();

@@ -1,5 +1,5 @@
 // Tells the window that opened this one how it ended, and closes it. Without script, or without such a window, the page says what to do.
-"use strict";
+
 {
   const result = document.getElementById("result");
   if (result && window.opener) {

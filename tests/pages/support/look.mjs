@@ -42,19 +42,26 @@ export async function look(page, name) {
     for (const [size, viewport] of Object.entries(SIZES)) {
       await page.setViewportSize(viewport);
       await page.screenshot({ path: join(PICTURES, `${name}-${size}-${colorScheme}.png`), fullPage: true });
-      const beyond = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+      const beyond = await page.evaluate(
+        () => document.documentElement.scrollWidth - document.documentElement.clientWidth,
+      );
       assert.equal(beyond, 0, `${name} has to be scrolled sideways when ${size}`);
     }
     // The page's policy allows no foreign script: this one is run by the debugger.
     await page.evaluate(AXE);
     const found = await page.evaluate(() => globalThis.axe.run(document));
-    const told = found.violations.map(({ id, help, nodes }) => `${id}: ${help}: ${nodes.map((node) => node.html).join(" | ")}`);
+    const told = found.violations.map(
+      ({ id, help, nodes }) => `${id}: ${help}: ${nodes.map((node) => node.html).join(" | ")}`,
+    );
     assert.deepEqual(told, [], `${name}, ${colorScheme}`);
   }
   await page.emulateMedia({ colorScheme: "light" });
   await page.setViewportSize(SIZES.wide);
   const weight = await page.evaluate(() =>
-    [...performance.getEntriesByType("navigation"), ...performance.getEntriesByType("resource")].reduce((sum, entry) => sum + entry.decodedBodySize, 0),
+    [...performance.getEntriesByType("navigation"), ...performance.getEntriesByType("resource")].reduce(
+      (sum, entry) => sum + entry.decodedBodySize,
+      0,
+    ),
   );
   assert.ok(weight <= HEAVIEST, `${name} weighs ${weight} bytes`);
 }

@@ -31,7 +31,10 @@ export async function eventually(what, look) {
 /** Somebody's identity provider, or a service with accounts: the npm package oidc-provider in a process of its own. */
 class OidcProvider {
   static async start(settings) {
-    const child = spawn("node", ["tests/oidc/provider.mjs", JSON.stringify(settings)], { cwd: ROOT, stdio: ["pipe", "pipe", "ignore"] });
+    const child = spawn("node", ["tests/oidc/provider.mjs", JSON.stringify(settings)], {
+      cwd: ROOT,
+      stdio: ["pipe", "pipe", "ignore"],
+    });
     for await (const line of createInterface({ input: child.stdout })) {
       return new OidcProvider(child, JSON.parse(line).issuer);
     }
@@ -76,7 +79,11 @@ export class Stage {
     this.data = join(this.folder, "data");
     const address = new URL(this.url).host;
     this.vault = spawn(ALTER, ["serve", "--data-dir", this.data, "--address", address], { stdio: "ignore" });
-    const ready = () => fetch(`${this.url}/readyz`).then((answer) => answer.ok, () => false);
+    const ready = () =>
+      fetch(`${this.url}/readyz`).then(
+        (answer) => answer.ok,
+        () => false,
+      );
     await eventually("the vault is ready", ready);
     const client = (callback, more) => ({
       clients: [{ client_id: "vault", client_secret: SECRET, redirect_uris: [`${this.url}${callback}`], ...more }],
@@ -90,14 +97,57 @@ export class Stage {
 
   async furnish() {
     await this.alter(["app", "create", "calendar-helper"]);
-    this.key = (await this.alter(["key", "create", "--scope", "connect:initiate", "--scope", "tokens:retrieve", "--scope", "grants:write",
-      "--scope", "idp_users:write", "--scope", "secrets:write", "--scope", "audit:emit"]))[0].api_key;
+    this.key = (
+      await this.alter([
+        "key",
+        "create",
+        "--scope",
+        "connect:initiate",
+        "--scope",
+        "tokens:retrieve",
+        "--scope",
+        "grants:write",
+        "--scope",
+        "idp_users:write",
+        "--scope",
+        "secrets:write",
+        "--scope",
+        "audit:emit",
+      ])
+    )[0].api_key;
     await this.alter(["idp", "set", this.people.issuer, "--client-id", "vault", "--stdin"], SECRET);
-    for (const [id, name] of [["calendar", "Sunny Calendar"], ["archive", "Old Archive"]]) {
-      await this.alter(["provider", "add", id, "--issuer", this.calendar.issuer, "--name", name, "--client-id", "vault", "--stdin",
-        "--allow-host", this.calendar.host, "--scope", "openid", "--scope", "offline_access", "--scope", "email"], SECRET);
+    for (const [id, name] of [
+      ["calendar", "Sunny Calendar"],
+      ["archive", "Old Archive"],
+    ]) {
+      await this.alter(
+        [
+          "provider",
+          "add",
+          id,
+          "--issuer",
+          this.calendar.issuer,
+          "--name",
+          name,
+          "--client-id",
+          "vault",
+          "--stdin",
+          "--allow-host",
+          this.calendar.host,
+          "--scope",
+          "openid",
+          "--scope",
+          "offline_access",
+          "--scope",
+          "email",
+        ],
+        SECRET,
+      );
     }
-    await this.alter(["secret", "create", "weather", "--bearer", "--allow-host", "api.weather.example", "--stdin"], "the-developers-own");
+    await this.alter(
+      ["secret", "create", "weather", "--bearer", "--allow-host", "api.weather.example", "--stdin"],
+      "the-developers-own",
+    );
     await this.alter(["agent", "create", "planner"]);
   }
 
@@ -109,7 +159,12 @@ export class Stage {
         if (error) {
           reject(new Error(`alter ${args.join(" ")}: ${stderr}`));
         } else {
-          resolve(stdout.split("\n").filter(Boolean).map((line) => JSON.parse(line)));
+          resolve(
+            stdout
+              .split("\n")
+              .filter(Boolean)
+              .map((line) => JSON.parse(line)),
+          );
         }
       });
       child.stdin.end(input);
