@@ -72,12 +72,6 @@ enum Task {
         #[arg(long, value_name = "NAME")]
         only: Vec<String>,
     },
-    /// What a person does at an address of the vault's: sign in and agree. Programs under test get this as their browser.
-    #[command(hide = true)]
-    Browse {
-        /// The address.
-        url: String,
-    },
     /// Write the generated files again.
     Codegen {
         /// Write nothing; fail if a file differs from what would be written.
@@ -114,11 +108,17 @@ impl ClientChoice {
     }
 }
 
+/// The address that this program was given in place of a task: programs under test open it as their browser.
+fn browsed() -> Option<String> {
+    let mut arguments = std::env::args().skip(1);
+    arguments.next().filter(|first| first.starts_with("http://") && arguments.next().is_none())
+}
+
 fn main() -> ExitCode {
-    let arguments = Arguments::parse();
-    if let Task::Browse { url } = &arguments.task {
-        return conformance::browse(url);
+    if let Some(url) = browsed() {
+        return conformance::browse(&url);
     }
+    let arguments = Arguments::parse();
     let project = Project::here();
     let mut report = Report::begin();
     match arguments.task {
@@ -128,8 +128,6 @@ fn main() -> ExitCode {
         Task::Conformance { client, only } => conformance::run(&project, &mut report, &ClientChoice::clients(&client), &only),
         Task::Bench { publish, smoke, rounds } => bench::run(&project, &mut report, bench::Mode::chosen(publish, smoke), rounds.into()),
         Task::Endurance { rounds, only } => endurance::run(&project, &mut report, rounds, &only),
-        // It shows nothing.
-        Task::Browse { .. } => {}
         Task::Codegen { check } => codegen::run(&project, &mut report, check),
     }
     report.finish()

@@ -5,37 +5,10 @@
 // the answer in `visible`. Names are the list's own, in snake case.
 
 import { text } from "node:stream/consumers";
-import { inspect } from "node:util";
 
-import { AlterSDKError, App } from "@alter-ai/alter-sdk";
+import { App } from "@alter-ai/alter-sdk";
 
-const camel = (name) => name.replace(/_([a-z])/g, (_, letter) => letter.toUpperCase());
-const snake = (name) => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
-const renamed = (value, rename) =>
-  Object.fromEntries(Object.entries(value).map(([name, entry]) => [rename(name), entry]));
-
-/** Everything that a look at a value shows. */
-const shown = (value) => inspect(value, { depth: Number.POSITIVE_INFINITY, showHidden: true, getters: true });
-
-/** What a caller can tell from an error. `code` is not compared: the public package's errors have none. */
-function thrown(error) {
-  const bases = [];
-  for (
-    let of = error.constructor;
-    of === AlterSDKError || of.prototype instanceof AlterSDKError;
-    of = Object.getPrototypeOf(of)
-  ) {
-    bases.push(of.name);
-  }
-  const { code: _, ...own } = error;
-  for (const name of ["candidates", "credentials"]) {
-    if (name in own) {
-      own[name] = own[name].map((entry) => renamed(entry, snake));
-    }
-  }
-  const attributes = JSON.parse(JSON.stringify(renamed(own, snake)));
-  return { error: error.name, bases, attributes, visible: [String(error), shown(error), JSON.stringify(error)] };
-}
+import { camel, renamed, shown, thrown } from "./told.mjs";
 
 /** What a caller can tell from a response. */
 async function returned(response) {
