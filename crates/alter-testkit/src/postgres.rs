@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
+use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::{LazyLock, Mutex, PoisonError};
@@ -11,7 +12,10 @@ use std::sync::{LazyLock, Mutex, PoisonError};
 /// A crash of the server is what tests ask for, not one of the machine: nothing needs to reach the disk.
 const SCRIPT: &str = r#"
 trap '' INT TERM
-folder=$(mktemp -d /tmp/alter-postgres.XXXXXX) && chmod 0755 "$folder"
+# A database is some hundred small files, which disks are slow to forget: in memory, if there is room.
+place=/tmp
+[ "$(df -Pk /dev/shm 2>/dev/null | awk 'NR == 2 { print $4 }')" -ge 2097152 ] 2>/dev/null && place=/dev/shm
+folder=$(mktemp -d "$place/alter-postgres.XXXXXX") && chmod 0755 "$folder"
 fail() { echo "failed: $1 $(tail -n 3 "$folder/log" 2>/dev/null | tr '\n' ' ')"; rm -rf "$folder"; exit 1; }
 initdb -D "$folder/data" -U postgres -A trust -E UTF8 --locale=C.UTF-8 --no-sync >"$folder/log" 2>&1 || fail initdb
 cat >>"$folder/data/postgresql.conf" <<END
@@ -24,6 +28,17 @@ shared_buffers = 32MB
 max_wal_size = 128MB
 autovacuum_naptime = 600
 END
+if [ -n "$TLS_CERTIFICATE" ]; then
+    (umask 077 && printf '%s' "$TLS_CERTIFICATE" >"$folder/cert.pem" && printf '%s' "$TLS_KEY" >"$folder/key.pem")
+    cat >>"$folder/data/postgresql.conf" <<END
+listen_addresses = '127.0.0.1'
+port = $TLS_PORT
+ssl = on
+ssl_cert_file = '$folder/cert.pem'
+ssl_key_file = '$folder/key.pem'
+END
+    printf 'local all all trust\nhostssl all all 127.0.0.1/32 scram-sha-256\n' >"$folder/data/pg_hba.conf"
+fi
 start() { pg_ctl -D "$folder/data" -l "$folder/log" -w -t 60 start >/dev/null 2>&1; }
 start || fail "pg_ctl start"
 echo "ready $folder"
@@ -42,6 +57,7 @@ rm -rf "$folder"
 pub struct PostgresServer {
     bin: PathBuf,
     folder: PathBuf,
+    port: u16,
     talk: Mutex<Talk>,
 }
 
@@ -59,6 +75,21 @@ impl PostgresServer {
     /// When PostgreSQL is not installed or does not start; the message says why.
     #[must_use]
     pub fn start() -> Self {
+        Self::start_with(5432, &[])
+    }
+
+    /// As [`PostgresServer::start`], and over TCP on loopback as well: with this certificate and its key, PEM, and for those who know a password.
+    ///
+    /// # Panics
+    /// As [`PostgresServer::start`].
+    #[must_use]
+    pub fn start_with_tls(certificate: &str, key: &str) -> Self {
+        let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|listener| listener.local_addr()).expect("a free port");
+        let port = free.port().to_string();
+        Self::start_with(free.port(), &[("TLS_CERTIFICATE", certificate), ("TLS_KEY", key), ("TLS_PORT", &port)])
+    }
+
+    fn start_with(port: u16, variables: &[(&str, &str)]) -> Self {
         let bin = installed().expect("PostgreSQL is not installed: `cargo xtask setup` installs it (Debian: apt-get install postgresql)");
         let path = format!("{}:{}", bin.display(), std::env::var("PATH").unwrap_or_default());
         // PostgreSQL refuses to run as root.
@@ -66,14 +97,14 @@ impl PostgresServer {
         if is_root() {
             command.args(["-u", "postgres", "--", "sh"]);
         }
-        command.args(["-c", SCRIPT]).env("PATH", path).current_dir("/");
-        let mut child =
-            command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::inherit()).spawn().expect("a shell for PostgreSQL");
+        command.args(["-c", SCRIPT]).env("PATH", path).envs(variables.iter().copied()).current_dir("/");
+        // Not the test's own errors: whoever reads those would wait for the server's end, which comes a little after the test's.
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("a shell for PostgreSQL");
         let (orders, answers) = (child.stdin.take(), BufReader::new(child.stdout.take().expect("piped")));
         let mut talk = Talk { orders, answers, child };
         let answer = talk.answer();
         let folder = answer.strip_prefix("ready ").unwrap_or_else(|| panic!("PostgreSQL does not start: {answer}")).into();
-        Self { bin, folder, talk: Mutex::new(talk) }
+        Self { bin, folder, port, talk: Mutex::new(talk) }
     }
 
     /// The one server of this process, started when it is first asked for.
@@ -88,7 +119,7 @@ impl PostgresServer {
     /// When it cannot be made, or there is one of this name.
     pub fn database(&self, name: &str) -> String {
         let mut create = Command::new(self.bin.join("createdb"));
-        create.args(["-U", "postgres", "-T", "template0", "-h"]).arg(&self.folder).arg(name);
+        create.args(["-U", "postgres", "-T", "template0", "-p", &self.port.to_string(), "-h"]).arg(&self.folder).arg(name);
         let made = create.output().expect("createdb runs");
         assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
         self.url(name)
@@ -97,7 +128,13 @@ impl PostgresServer {
     /// The URL of a database.
     #[must_use]
     pub fn url(&self, name: &str) -> String {
-        format!("postgres:///{name}?host={}&user=postgres", self.folder.display())
+        format!("postgres:///{name}?host={}&port={}&user=postgres", self.folder.display(), self.port)
+    }
+
+    /// The port, of the socket and over TCP.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.port
     }
 
     /// Runs SQL in a database, and returns what `psql` prints of the rows: one line each, columns divided by `|`.
@@ -106,7 +143,9 @@ impl PostgresServer {
     /// When it fails.
     pub fn run(&self, database: &str, sql: &str) -> String {
         let mut psql = Command::new(self.bin.join("psql"));
-        psql.args(["-U", "postgres", "-XqAt", "-v", "ON_ERROR_STOP=1", "-h"]).arg(&self.folder).args(["-d", database, "-c", sql]);
+        psql.args(["-U", "postgres", "-XqAt", "-v", "ON_ERROR_STOP=1", "-p", &self.port.to_string(), "-h"])
+            .arg(&self.folder)
+            .args(["-d", database, "-c", sql]);
         let ran = psql.output().expect("psql runs");
         assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
         String::from_utf8_lossy(&ran.stdout).trim_end().to_owned()

@@ -312,8 +312,12 @@ impl AuditRow {
     }
 }
 
-/// Cuts a text to [`MAX_TEXT_BYTES`], at a character's end.
+/// Cuts a text to [`MAX_TEXT_BYTES`], at a character's end. NUL becomes U+FFFD: a text in PostgreSQL cannot hold it, and the row must be as it was
+/// chained.
 fn clip(text: &str) -> String {
+    if text.contains('\0') {
+        return clip(&text.replace('\0', "\u{fffd}"));
+    }
     if text.len() <= MAX_TEXT_BYTES {
         return text.to_owned();
     }
@@ -330,6 +334,12 @@ fn bounded_json(json: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_text_holds_a_nul() {
+        let row = AuditEntry::new(ChainId::Vault, "token.retrieve", Outcome::Intent).reason("a\0b");
+        assert_eq!(row.reason.as_deref(), Some("a\u{fffd}b"));
+    }
 
     #[test]
     fn urls_lose_everything_that_may_be_secret() {

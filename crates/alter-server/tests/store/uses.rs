@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use alter_server::audit::{AuditEntry, Outcome, Standing};
-use alter_server::model::{Actor, CallerType, GrantId, KeyId, KeyStatus};
+use alter_server::model::{Actor, AppId, CallerType, GrantId, KeyId, KeyStatus};
 use alter_server::store::{Commit, Declined, Effect, Entity, JudgedVersions};
 
-use super::harness::{NOON, Vault, begin, declined, soon};
+use super::harness::{NOON, Vault, begin, declined, failed, soon};
 
 #[tokio::test]
 async fn a_use_is_recorded_to_the_second() {
@@ -135,4 +135,29 @@ async fn a_caller_is_registered_once() {
         vault.commit(Commit::new(row).effect(Effect::RegisterActor(actor))).await.unwrap();
     }
     assert_eq!(vault.last_row(made.chain()).await.entry.actor, Some(id));
+}
+
+/// A commit that breaks a rule of the database itself fails alone, though others share its transaction.
+#[tokio::test]
+async fn a_commit_that_the_database_refuses_spoils_no_other() {
+    let vault = Vault::new();
+    let made = vault.furnished("shop").await;
+    let before = vault.rows(made.chain()).await.len();
+    let nobodys = AppId::random();
+    let id = vault.keys.actor_id(nobodys, CallerType::Agent, "stray");
+    let stray = || Actor { id, app: nobodys, caller_type: CallerType::Agent, caller: "stray".into(), first_seen_at: NOON };
+    let mut calls = Vec::new();
+    for number in 0..12 {
+        let commit = if number % 4 == 1 { Commit::new(made.intent()).effect(Effect::RegisterActor(stray())) } else { made.token_call() };
+        let mut call = vault.store.commit(commit, soon());
+        assert!(begin(&mut call).await.is_none());
+        calls.push(call);
+    }
+    for (number, call) in calls.into_iter().enumerate() {
+        match call.await {
+            Ok(_) => assert_ne!(number % 4, 1),
+            refused => assert_eq!((failed(refused).code(), number % 4), ("store_failed", 1)),
+        }
+    }
+    assert_eq!(vault.rows(made.chain()).await.len(), before + 9);
 }

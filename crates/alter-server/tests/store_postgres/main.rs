@@ -28,3 +28,4 @@ mod uses;
 
 mod server;
 mod shared;
+mod tls;
