@@ -1,5 +1,7 @@
 //! The Wallet: a person sees what is used on their behalf, and takes it back.
 
+use std::time::{Duration, Instant};
+
 use serde_json::json;
 
 use crate::connect::Site;
@@ -59,6 +61,13 @@ async fn a_person_sees_what_is_used_and_why_and_takes_it_back() {
     let page = browser.follow(taken).await;
     assert!(page.text.contains("has no access to any account of yours"), "{}", page.text);
     assert_eq!(site.token(&json!(grant)).await.refusal(), (400, "grant_revoked".into()));
+    // The provider is told, by a task of its own.
+    let limit = Instant::now() + Duration::from_secs(30);
+    while !site.rows().await.iter().any(|row| row["action"] == "credential.revoke" && row["outcome"] == "done") {
+        assert!(Instant::now() < limit, "the provider is not told");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert_eq!(site.provider.revoked().len(), 1);
     let row = site.rows().await.into_iter().rfind(|row| row["action"] == "grant.revoke").expect("a row");
     assert_eq!((&row["subject"], &row["grant_id"]), (&json!("user:ada"), &json!(grant)));
     // Pressed twice, it says so.
