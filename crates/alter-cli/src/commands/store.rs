@@ -42,7 +42,7 @@ pub struct CopyArgs {
     /// The data folder of the stopped vault [default: --data-dir, else ~/.local/share/alter]
     #[arg(long, value_name = "DIR")]
     from: Option<PathBuf>,
-    /// The database: postgres://USER@HOST[:PORT]/DATABASE, without a password
+    /// The database: postgres://USER@HOST/DATABASE, without a password
     #[arg(long, value_name = "URL", env = "ALTER_STORE", hide_env_values = true)]
     to: String,
 }

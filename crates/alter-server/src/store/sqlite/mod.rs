@@ -22,7 +22,7 @@ use super::sql::{Parts, SqlStore};
 pub use super::{Access, Limits};
 use super::{OpenError, Opened};
 
-/// Opens a vault that must exist, as [`open`] does, for whoever works on its connection alone.
+/// Opens a vault that must exist, as [`open()`] does, for whoever works on its connection alone.
 pub(super) fn open_session(options: &SqliteOptions) -> Result<SqliteSession, OpenError> {
     open::open(options).map(|ready| ready.session)
 }
