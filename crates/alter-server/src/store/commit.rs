@@ -177,7 +177,8 @@ pub enum Effect {
     /// [`Declined::LabelTaken`](super::Declined::LabelTaken) if another active root of the same credential and holder has its label.
     CreateGrant(Box<Grant>),
     /// A person consents anew: a root grant ends at another time, and reported scope mismatches are settled. What was delegated from it ends no
-    /// later than it does. Declined unless it is a root of the app that is not revoked (one whose time is over comes back), and as
+    /// later than it does. Declined unless it is a root of the app that is not revoked (one whose time is over comes back) and
+    /// what it opens is still there, and as
     /// [`Declined::Changed`](super::Declined::Changed) if `policy` has other rules about single calls than the grant.
     RenewGrant {
         /// The app.

@@ -24,7 +24,7 @@ use crate::oauth::account::{Told, is_issuer};
 use crate::oauth::driver::Return;
 use crate::oauth::failure::{Failure, FailureKind};
 use crate::oauth::login;
-use crate::oauth::registration::{Registered, registered};
+use crate::oauth::registration::{Registered, Unregistered, registered};
 use crate::store::{CommitError, CredentialFilter, Declined, Effect, Entity, Lookup, Renewal};
 
 /// How often the grant is made anew because something changed between reading and writing.
@@ -79,6 +79,7 @@ async fn arrived(vault: &Vault, back: &Back<'_>, parameters: &[(String, String)]
     }
     let registered = match registered(&*vault.store, &vault.keys, stored.ticket.app, provider).await {
         Ok(registered) => registered,
+        Err(Unregistered::Store(error)) => return Err(error.into()),
         Err(error) => return arrival.failed(&stored, &Failure::misconfigured(error.to_string())).await,
     };
     match arrival.exchange(&registered, back).await {
@@ -108,7 +109,7 @@ async fn deny_stranger(vault: &Vault, stored: &Stored, provider: &str, trip: &Tr
 /// Back to the session's own page, which says how it stands.
 fn onward(vault: &Vault, trip: &Trip) -> Response {
     let path = trip.kept.back_to.as_ref().map_or("/", Secret::expose);
-    page::redirect(path, &[trip::clear(vault)])
+    page::redirect(path, &[trip.clear(vault)])
 }
 
 fn row(app: AppId, action: &'static str, session: TicketId, id: &str) -> AuditEntry {
@@ -162,13 +163,17 @@ impl Arrival<'_> {
     /// Makes the grant. What changed meanwhile (a refresh of the same login, another tab) is read again.
     async fn agreed(&self, mut stored: Stored, registered: &Registered, login: &Login, choice: Choice) -> Result<Response, Refusal> {
         for _ in 0..MOST_ATTEMPTS {
-            let Some((credential, effect)) = self.credential(&stored, login).await? else { return self.other_account(&stored).await };
+            let (credential, effect) = match self.credential(&stored, login).await? {
+                Ok(kept) => kept,
+                Err(unkept) => return self.unkept(&stored, &unkept).await,
+            };
             let app = stored.ticket.app;
             let agreed = Agreed::of(self.vault, app, &stored.session, Opens::Login(credential.id), choice).await?;
             let hosts = login::fields(&login.tokens, &login.told, std::collections::BTreeMap::new());
             let base_url = login::base_url(&hosts, registered.client.provider());
             let mut session = stored.session.clone();
             session.progress.declined.retain(|declined| declined.provider_id != self.provider);
+            session.progress.grants.retain(|grant| grant["provider_id"] != self.provider);
             session.progress.grants.push(agreed.told(self.provider, Some(&credential), base_url.as_deref()));
             let row = row(app, "connect.complete", stored.ticket.id, self.request_id).provider(self.provider).grant(agreed.grant.id);
             let effects = std::iter::once(effect).chain(agreed.effects).chain([stored.advanced(&session)]).collect();
@@ -192,18 +197,23 @@ impl Arrival<'_> {
         Err(Refusal::new(StatusCode::CONFLICT, "changed_meanwhile", "Something else keeps changing this access. Try again."))
     }
 
-    /// The credential with the new tokens: the one that was there for this account, or a new one. `None` if another account came back than the repaired one.
-    async fn credential(&self, stored: &Stored, login: &Login) -> Result<Option<(Credential, Effect)>, Refusal> {
+    /// The credential with the new tokens: the one that was there for this account, or a new one.
+    async fn credential(&self, stored: &Stored, login: &Login) -> Result<Result<(Credential, Effect), Unkept>, Refusal> {
         let (vault, app, now) = (self.vault, stored.ticket.app, self.vault.clock.now());
         let account = login.told.account.clone().map(|identifier| Account { identifier, display_name: None });
         let before = self.before(stored, account.as_ref()).await?;
-        if let (Some(before), Some(_)) = (&before, stored.session.repair)
-            && let (Some(old), Some(new)) = (&before.account, &account)
-            && old.identifier != new.identifier
-        {
-            return Ok(None);
+        let known = before.as_ref().and_then(|before| before.account.as_ref());
+        let same_account = known.zip(account.as_ref()).is_some_and(|(known, account)| known.identifier == account.identifier);
+        if stored.session.repair.is_some() {
+            match (&before, known, &account) {
+                (None, ..) => return Ok(Err(Unkept::Gone)),
+                (_, Some(_), None) => return Ok(Err(Unkept::UntoldAccount)),
+                (_, Some(_), Some(_)) if !same_account => return Ok(Err(Unkept::OtherAccount)),
+                _ => {}
+            }
         }
-        let sealed_before = match &before {
+        // What new tokens do not bring is kept of the same account only: its refresh token must not outlive a change of account.
+        let sealed_before = match before.as_ref().filter(|_| same_account) {
             Some(before) => vault.store.credential(app, before.id).await?.found().and_then(|found| found.sealed),
             None => None,
         };
@@ -235,7 +245,7 @@ impl Arrival<'_> {
                 updated_at: now,
             };
             let effect = Effect::CreateCredential { credential: Box::new(credential.clone()), sealed };
-            return Ok(Some((credential, effect)));
+            return Ok(Ok((credential, effect)));
         };
         let renewal = Renewal {
             app,
@@ -248,7 +258,7 @@ impl Arrival<'_> {
             account: account.clone(),
         };
         let credential = Credential { scopes: login.scopes.clone(), account: account.or_else(|| before.account.clone()), ..before };
-        Ok(Some((credential, Effect::RenewCredential { renewal: Box::new(renewal), sealed })))
+        Ok(Ok((credential, Effect::RenewCredential { renewal: Box::new(renewal), sealed })))
     }
 
     /// The login that is brought back: the repaired grant's, or the holder's of the same account.
@@ -297,7 +307,7 @@ impl Arrival<'_> {
         }
     }
 
-    /// The provider gave no login. If only an operator can mend that, a session for this provider alone is over; else the person may try again.
+    /// The provider gave no login. If only an operator can mend that, the session is over, with what was connected before; else the person may try again.
     async fn failed(&self, stored: &Stored, failure: &Failure) -> Result<Response, Refusal> {
         let detail = format!("{}: {failure}", failure.kind.as_str());
         if failure.kind == FailureKind::Misconfigured {
@@ -319,6 +329,19 @@ impl Arrival<'_> {
         Ok(onward(self.vault, self.trip))
     }
 
+    async fn unkept(&self, stored: &Stored, why: &Unkept) -> Result<Response, Refusal> {
+        match why {
+            Unkept::OtherAccount => self.other_account(stored).await,
+            Unkept::UntoldAccount => {
+                self.failed(stored, &Failure::unclear("it did not tell whose account this is, so nothing is repaired")).await
+            }
+            Unkept::Gone => {
+                let message = "The access that was to be repaired is over. It takes a new consent.";
+                self.ended(stored, "credential_erased", "the login of the repaired grant is erased", message).await
+            }
+        }
+    }
+
     /// A repair brings back the login that was there. Another account would change what existing grants open.
     async fn other_account(&self, stored: &Stored) -> Result<Response, Refusal> {
         let row = row(stored.ticket.app, "connect.complete", stored.ticket.id, self.request_id).provider(self.provider);
@@ -328,6 +351,16 @@ impl Arrival<'_> {
         let message = Message { title: "That was another account", paragraphs: &paragraphs, link: again, request_id: self.request_id };
         Ok(message.show(StatusCode::OK))
     }
+}
+
+/// Why a login is not kept.
+enum Unkept {
+    /// A repair brought another account back.
+    OtherAccount,
+    /// A repair brought an account back that nobody can compare.
+    UntoldAccount,
+    /// What was to be repaired is not there any more.
+    Gone,
 }
 
 #[cfg(test)]

@@ -108,14 +108,9 @@ impl Agreed {
     }
 }
 
-/// Whether what was delegated before is what was agreed now.
+/// Whether what was delegated before is what was agreed now: no shorter and no longer.
 fn stays(before: &Grant, agreed: &Grant) -> bool {
-    let lasts = match (before.expires_at, agreed.expires_at) {
-        (None, _) => true,
-        (Some(_), None) => false,
-        (Some(before), Some(agreed)) => before >= agreed,
-    };
-    lasts && before.delegable == agreed.delegable && before.scope_constraint == agreed.scope_constraint
+    before.expires_at == agreed.expires_at && before.delegable == agreed.delegable && before.scope_constraint == agreed.scope_constraint
 }
 
 /// The grant that the holder has of a credential, under the session's label and with its rules about single calls; one whose time is over as well.
@@ -133,9 +128,8 @@ async fn previous(vault: &Vault, app: AppId, session: &Session, opens: Opens) ->
 
 fn renewed(vault: &Vault, session: &Session, before: Grant, choice: Choice) -> Agreed {
     let now = vault.clock.now();
-    // A repair brings the login back, and nothing else changes; one whose time is over has to end later, though.
-    let keeps_its_end = session.repair.is_some() && !before.has_expired(now);
-    let (expires_at, policy) = match keeps_its_end {
+    // A repair brings the login back, and nothing else changes.
+    let (expires_at, policy) = match session.repair.is_some() {
         true => (before.expires_at, before.policy.clone()),
         false => (
             lifetime::end(session, choice.lifetime_s, now),

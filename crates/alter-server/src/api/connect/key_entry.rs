@@ -9,8 +9,8 @@ use http::StatusCode;
 
 use super::consent::{Agreed, Choice};
 use super::lifetime::{self, Offer};
-use super::pages::{Named, Visit};
-use super::session::{Flow, KeyStep, Stored};
+use super::pages::{Named, Visit, choice};
+use super::session::{Failed, Flow, KeyStep, Stored};
 use super::start_key::existing;
 use crate::api::injection::{Prepared, Unusable, Values};
 use crate::api::people::browser::Visitor;
@@ -21,7 +21,7 @@ use crate::api::web::record;
 use crate::model::{
     Credential, CredentialId, CredentialKind, CredentialState, Grant, Lease, ManagedSecret, Opens, SecretKind, SecretStatus,
 };
-use crate::store::{CommitError, Declined, Effect, Lookup, Renewal};
+use crate::store::{CommitError, Declined, Effect, Entity, Lookup, Renewal};
 
 /// What the person sent before, if it could not be taken.
 #[derive(Default)]
@@ -99,7 +99,7 @@ pub async fn ask(visit: &Visit<'_>, stored: &Stored, visitor: Option<&Visitor>, 
         hosts: &secret.allowed_hosts,
         step: *step,
         fields: if *step == KeyStep::FastPath { Vec::new() } else { fields(secret.kind).iter().map(field).collect() },
-        offers: if *step == KeyStep::Repair { Vec::new() } else { lifetime::offers(&stored.session, visit.vault.clock.now()) },
+        offers: offers(visit, stored, *step),
         agent: named.agent.as_deref(),
         asks_delegable: stored.session.delegable == Some(true),
         person: visitor.map(Visitor::shown_name),
@@ -110,6 +110,16 @@ pub async fn ask(visit: &Visit<'_>, stored: &Stored, visitor: Option<&Visitor>, 
     Ok(page::show(status, &shown, Forms::Own, false))
 }
 
+/// How long the access may last: of a new key, or of the delegation to an agent. What the person has, and a repaired key, stay as they are.
+fn offers(visit: &Visit<'_>, stored: &Stored, step: KeyStep) -> Vec<Offer> {
+    let chooses = match step {
+        KeyStep::KeyEntry => true,
+        KeyStep::FastPath => stored.session.agent.is_some(),
+        KeyStep::Repair => false,
+    };
+    if chooses { lifetime::offers(&stored.session, visit.vault.clock.now()) } else { Vec::new() }
+}
+
 /// Takes what the person decided.
 ///
 /// # Errors
@@ -117,8 +127,7 @@ pub async fn ask(visit: &Visit<'_>, stored: &Stored, visitor: Option<&Visitor>, 
 pub async fn decide(visit: &Visit<'_>, stored: &Stored, form: &Form, visitor: Option<&Visitor>) -> Result<Response, Refusal> {
     let Flow::Key { step, .. } = &stored.session.flow else { return Ok(visit.back(&[])) };
     let secret = secret(visit, stored).await?;
-    let choice = if *step == KeyStep::Repair { Some(Choice::default()) } else { visit.choice(stored, form) };
-    let Some(choice) = choice else {
+    let Some(choice) = choice(&offers(visit, stored, *step), form) else {
         let attempt = Attempt { problem: Some((None, "Choose for how long.".to_owned())), typed: typed(&secret, form) };
         return ask(visit, stored, visitor, &attempt).await;
     };
@@ -193,6 +202,12 @@ async fn keep(
 ) -> Result<Response, Refusal> {
     let (vault, app) = (visit.vault, stored.ticket.app);
     let before = repaired(visit, stored).await?;
+    if stored.session.repair.is_some() && before.is_none() {
+        let row =
+            visit.row(stored, "connect.complete").provider(&secret.slug).refused("credential_erased", Some("the repaired key is erased"));
+        let why = Failed::new("credential_erased", "The access that was to be repaired is over. It takes a new consent.");
+        return visit.end(row, stored.failed(why)).await;
+    }
     let id = before.as_ref().map_or_else(CredentialId::random, |before| before.id);
     let sealed = vault.keys.seal(app, id, &prepared.fields).map_err(|error| Refusal::internal().because(error.to_string()))?;
     let opens = Opens::Key { secret: secret.id, credential: id };
@@ -264,7 +279,7 @@ async fn finish(
     match record::settle(visit.vault, row, effects).await {
         Ok(()) => Ok(visit.back(&[])),
         // Sent twice: the first one counts.
-        Err(CommitError::Declined(Declined::Changed(_))) => Ok(visit.back(&[])),
+        Err(CommitError::Declined(Declined::Changed(Entity::Ticket))) => Ok(visit.back(&[])),
         Err(error) => Err(record::refusal(error)),
     }
 }

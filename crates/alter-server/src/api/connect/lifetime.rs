@@ -24,6 +24,8 @@ pub struct Offer {
     pub until: String,
     /// Whether it is chosen until the person chooses another.
     pub chosen: bool,
+    /// Whether the longest of them gets shorter by itself.
+    pub shrinks: bool,
 }
 
 /// What the person may choose; nothing if the choice is not theirs.
@@ -44,6 +46,7 @@ pub fn offers(session: &Session, now: Timestamp) -> Vec<Offer> {
         span: words::span(seconds),
         until: words::moment(now.plus(Duration::from_secs(seconds))),
         chosen: Some(seconds) == chosen,
+        shrinks: session.ends_at.is_some(),
     };
     spans.into_iter().map(offer).collect()
 }

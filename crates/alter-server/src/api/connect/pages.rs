@@ -1,6 +1,6 @@
 //! The pages of a session: who asks, for what and for how long, and what the person decides.
 //!
-//! `GET` changes nothing. Every decision is a `POST` from a page of ours, for a session that goes on, by the person whom it is for; anything else is answered
+//! `GET` decides nothing. Every decision is a `POST` from a page of ours, for a session that goes on, by the person whom it is for; anything else is answered
 //! with the page that says how things stand.
 
 use std::collections::BTreeMap;
@@ -19,7 +19,7 @@ use super::consent::Choice;
 use super::key_entry;
 use super::leaving::leave;
 use super::lifetime::{self, Offer};
-use super::session::{Asked, Failed, Flow, Stored};
+use super::session::{Asked, Failed, Flow, LIFE, Stored};
 use crate::api::Vault;
 use crate::api::people::browser::{self, Visitor};
 use crate::api::people::idp::Idp;
@@ -33,7 +33,7 @@ use crate::api::web::{record, unguessable};
 use crate::audit::{AuditEntry, ChainId, Outcome};
 use crate::model::{AppId, TicketState};
 use crate::oauth::authorize::Wanted;
-use crate::oauth::registration::{ProviderSettings, Registered, registered};
+use crate::oauth::registration::{ProviderSettings, Registered, Unregistered, registered};
 use crate::store::Effect;
 
 /// `GET /connect/{token}`
@@ -157,7 +157,7 @@ impl Visit<'_> {
     /// Sends the browser to the identity provider, signed out here: whoever comes back is who counts.
     async fn sign_in(&self, stored: &Stored, parts: &Parts) -> Result<Response, Refusal> {
         let idp = Idp::required(self.vault, stored.ticket.app).await?;
-        let clear = browser::sign_out(self.vault, parts, self.request_id).await?;
+        let clear = browser::sign_out(self.vault, stored.ticket.app, parts, self.request_id).await?;
         let mut response = sign_in::depart(self.vault, &idp, Some(stored.ticket.id), Some(self.path()), self.request_id).await?;
         response.headers_mut().append(http::header::SET_COOKIE, clear);
         Ok(response)
@@ -211,21 +211,10 @@ impl Visit<'_> {
         let Some(chosen) = chosen else {
             return self.ask(stored, asked, visitor, Some("Choose what to connect.")).await;
         };
-        match self.choice(stored, form) {
+        match choice(&lifetime::offers(&stored.session, self.vault.clock.now()), form) {
             Some(choice) => self.depart(stored, &chosen.provider, choice).await,
             None => self.ask(stored, asked, visitor, Some("Choose for how long.")).await,
         }
-    }
-
-    /// What the form says about the access; `None` if it names a span that was not offered.
-    pub fn choice(&self, stored: &Stored, form: &Form) -> Option<Choice> {
-        let offers = lifetime::offers(&stored.session, self.vault.clock.now());
-        let delegable = form.text("delegable") == Some("yes");
-        if offers.is_empty() {
-            return Some(Choice { lifetime_s: None, delegable });
-        }
-        let wanted: u64 = form.text("lifetime")?.parse().ok()?;
-        offers.iter().any(|offer| offer.seconds == wanted).then_some(Choice { lifetime_s: Some(wanted), delegable })
     }
 
     /// Sends the browser to a provider.
@@ -234,6 +223,7 @@ impl Visit<'_> {
         let Some(asked) = stored.session.asked(provider) else { return Ok(page::over(self.request_id)) };
         let Registered { client, .. } = match registered(&*self.vault.store, &self.vault.keys, app, provider).await {
             Ok(registered) => registered,
+            Err(Unregistered::Store(error)) => return Err(error.into()),
             Err(error) => return self.unconfigured(stored, provider, &error.to_string()).await,
         };
         let state = unguessable()?;
@@ -266,9 +256,7 @@ impl Visit<'_> {
 
     async fn refuse(&self, stored: &Stored) -> Result<Response, Refusal> {
         let row = self.row(stored, "connect.complete").refused("connect_denied", Some("the person said no"));
-        // What was connected before stays: saying no to more does not take it back.
-        let effect = if stored.session.progress.grants.is_empty() { stored.failed(Failed::denied()) } else { stored.completed() };
-        self.end(row, effect).await
+        self.end(row, stored.failed(Failed::denied())).await
     }
 
     async fn finish(&self, stored: &Stored) -> Result<Response, Refusal> {
@@ -288,6 +276,16 @@ impl Visit<'_> {
         record::commit(self.vault, row, vec![effect]).await?;
         Ok(self.back(&[]))
     }
+}
+
+/// What the form says about the access; `None` if it names a span that was not offered. The longest offer may shrink while the person reads, where it is
+/// what is left until a fixed end; the grant ends there in any case.
+pub fn choice(offers: &[Offer], form: &Form) -> Option<Choice> {
+    let delegable = form.text("delegable") == Some("yes");
+    let Some(longest) = offers.last() else { return Some(Choice { lifetime_s: None, delegable }) };
+    let wanted: u64 = form.text("lifetime")?.parse().ok()?;
+    let shrunk = longest.shrinks && (longest.seconds..=longest.seconds + LIFE.as_secs()).contains(&wanted);
+    (shrunk || offers.iter().any(|offer| offer.seconds == wanted)).then_some(Choice { lifetime_s: Some(wanted), delegable })
 }
 
 /// The names behind a session's ids.
@@ -314,7 +312,8 @@ impl Named {
             settings: BTreeMap::new(),
             names: BTreeMap::new(),
         };
-        if let Some(agent) = stored.session.agent {
+        // An agent that asks for itself holds the login; any other is passed it.
+        if let Some(agent) = stored.session.agent.or(stored.session.holder.agent()) {
             named.agent = vault.store.agent(app, agent).await?.found().map(|agent| agent.name);
         }
         match &stored.session.flow {

@@ -58,7 +58,7 @@ fn state(vault: &Vault, stored: &Stored) -> Value {
         TicketState::Open if !stored.goes_on(vault) => json!({ "status": "expired" }),
         TicketState::Open if progress.declined.is_empty() => json!({ "status": "pending" }),
         TicketState::Open => json!({ "status": "pending", "declined_providers": progress.declined }),
-        TicketState::Completed => json!({ "status": "completed", "grants": progress.grants }),
+        TicketState::Completed => json!({ "status": "completed", "grants": progress.grants, "failed_grants": progress.failed }),
         TicketState::Failed => {
             json!({ "status": "error", "error": progress.error.clone().unwrap_or_else(Failed::denied) })
         }

@@ -111,8 +111,21 @@ pub struct Progress {
     pub grants: Vec<Value>,
     /// Providers at which the person said no.
     pub declined: Vec<DeclinedProvider>,
+    /// Providers that were not connected before the session ended all the same.
+    pub failed: Vec<FailedGrant>,
     /// Why it failed, if it did.
     pub error: Option<Failed>,
+}
+
+/// A provider that was not connected.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FailedGrant {
+    /// The provider's id.
+    pub provider_id: String,
+    /// `not_selected` or `activation_failed`.
+    pub reason: String,
+    /// A sentence.
+    pub message: String,
 }
 
 /// A provider at which the person said no.
@@ -235,11 +248,24 @@ impl Stored {
         }
     }
 
-    /// Its end without a grant.
+    /// Its end before everything was decided. What was connected before stays, and the application learns of it.
     pub fn failed(&self, why: Failed) -> Effect {
         let mut session = self.session.clone();
-        session.progress.error = Some(why);
-        self.changed(&session, TicketState::Failed)
+        if session.progress.grants.is_empty() {
+            session.progress.error = Some(why);
+            return self.changed(&session, TicketState::Failed);
+        }
+        let chosen_so = matches!(why.error_code.as_str(), "connect_denied" | "connect_cancelled");
+        let reason = if chosen_so { "not_selected" } else { "activation_failed" };
+        let Flow::Logins { asked, .. } = &session.flow else { return self.changed(&session, TicketState::Completed) };
+        let left = asked.iter().filter(|asked| !session.is_connected(&asked.provider));
+        let failed = left.map(|asked| FailedGrant {
+            provider_id: asked.provider.clone(),
+            reason: reason.to_owned(),
+            message: why.error_message.clone(),
+        });
+        session.progress.failed = failed.collect();
+        self.changed(&session, TicketState::Completed)
     }
 
     /// Its end with the grants that there are.
@@ -278,16 +304,13 @@ pub(super) mod tests {
         }
     }
 
+    fn ticket() -> Ticket {
+        let (app, now) = (AppId::random(), Timestamp::from_millis(0));
+        Ticket::open(app, TicketKind::Connect, crate::model::KeyDigest([0; 32]), "{}".into(), now, LIFE)
+    }
+
     fn ends_as(session: &Session) -> TicketState {
-        let ticket = Ticket::open(
-            AppId::random(),
-            TicketKind::Connect,
-            crate::model::KeyDigest([0; 32]),
-            "{}".into(),
-            Timestamp::from_millis(0),
-            LIFE,
-        );
-        match (Stored { ticket, session: session.clone() }).advanced(session) {
+        match (Stored { ticket: ticket(), session: session.clone() }).advanced(session) {
             Effect::UpdateTicket { ticket, .. } => ticket.state,
             other => panic!("{other:?}"),
         }
@@ -308,6 +331,11 @@ pub(super) mod tests {
         assert_eq!(ends_as(&both), TicketState::Failed);
         session.progress.grants.push(json!({"provider_id": "gitlab"}));
         assert_eq!(ends_as(&session), TicketState::Completed);
+        let early = Stored { ticket: ticket(), session: session.clone() }.failed(Failed::new("connect_config_error", "…"));
+        let Effect::UpdateTicket { ticket: ended, .. } = early else { panic!("{early:?}") };
+        let told: Session = serde_json::from_str(&ended.body).expect("a session");
+        assert_eq!((ended.state, told.progress.error), (TicketState::Completed, None), "a grant that was made is told");
+        assert_eq!(told.progress.failed[0].provider_id, "github");
         let kept = serde_json::from_value::<Session>(json!(session)).expect("read back");
         assert_eq!(kept, session);
     }

@@ -4,7 +4,7 @@ use http::StatusCode;
 use serde_json::json;
 
 use super::session::{Flow, KeyStep, LIFE, Progress, Session};
-use super::start_login::repairs;
+use super::start_login::{concerns, repairs};
 use super::wanted;
 use crate::api::Vault;
 use crate::api::grants::own_access;
@@ -17,7 +17,8 @@ use crate::api::refusal::Refusal;
 use crate::api::web::unguessable;
 use crate::audit::{AuditEntry, Outcome};
 use crate::model::{
-    Agent, AppId, CredentialKind, Grant, GrantFilter, GrantPolicy, ManagedSecret, Opens, Person, Principal, ShownStatus, Ticket, TicketKind,
+    Agent, AppId, Credential, CredentialKind, CredentialState, Grant, GrantFilter, GrantPolicy, ManagedSecret, Opens, Person, Principal,
+    ShownStatus, Ticket, TicketKind,
 };
 use crate::store::{Effect, Page};
 
@@ -44,8 +45,9 @@ impl Call for StartKey {
             Some(_) => None,
             None => wanted::agent(vault, app, &request.acting, wanted.agent.as_deref()).await?,
         };
-        let (step, grant) = wanted.step(vault, &secret, &person).await?;
+        let (step, grant) = wanted.step(vault, request, &secret, &person).await?;
         let holder = Principal::User(person.clone());
+        let delegable_requested = wanted.rest.delegable == Some(true);
         wanted.rest.delegable = wanted.rest.delegable.filter(|_| agent.is_some());
         let session = Session {
             flow: Flow::Key { secret: secret.id, slug: secret.slug.clone(), step },
@@ -61,13 +63,13 @@ impl Call for StartKey {
         let ticket = Ticket::open(app, TicketKind::Connect, digest, json!(session).to_string(), vault.clock.now(), LIFE);
         note(row, |row| row.subject("connect", ticket.id));
         // What a person has is not an agent's to know before they agree.
-        let tells = !matches!((&request.acting, &agent), (crate::api::acting::Acting::Agent { through_app: false, .. }, Some(_)));
+        let tells = wanted::own_agent(&request.acting).is_none();
         let answer = json!({
             "session_token": token,
             "connect_url": format!("{}/connect/{token}", vault.public_url),
             "expires_in": LIFE.as_secs(),
             "expires_at": ticket.expires_at,
-            "delegable_requested": session.delegable == Some(true),
+            "delegable_requested": delegable_requested,
             "path": tells.then_some(step),
             "existing_grant_id": grant.filter(|_| tells).map(|grant| grant.id),
             "direct": session.direct,
@@ -139,12 +141,20 @@ impl Wanted {
     }
 
     /// What the person has to do, and the grant that it is about.
-    async fn step(&self, vault: &Vault, secret: &ManagedSecret, person: &Person) -> Result<(KeyStep, Option<Grant>), Refusal> {
+    async fn step(
+        &self,
+        vault: &Vault,
+        request: &Admitted<'_>,
+        secret: &ManagedSecret,
+        person: &Person,
+    ) -> Result<(KeyStep, Option<Grant>), Refusal> {
         let holder = Principal::User(person.clone());
         if let Some(id) = &self.repair {
             let access = own_access(vault, secret.app, id).await?;
-            let own_key = access.credential.as_ref().is_some_and(|key| key.kind == CredentialKind::EndUser);
-            if access.grant.opens.secret() != Some(secret.id) || !own_key || !repairs(&access.grant, &holder) {
+            let usable = |key: &Credential| key.kind == CredentialKind::EndUser && key.state != CredentialState::Erased;
+            let own_key = access.credential.as_ref().is_some_and(usable);
+            let theirs = own_key && repairs(vault, &access.grant, &holder) && concerns(vault, request, &access.grant).await?;
+            if access.grant.opens.secret() != Some(secret.id) || !theirs {
                 return Err(Refusal::grant_not_found("the grant opens no key of this user's for this secret"));
             }
             return Ok((KeyStep::Repair, Some(access.grant)));

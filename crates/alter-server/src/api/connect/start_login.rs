@@ -9,13 +9,14 @@ use super::wanted;
 use crate::api::Vault;
 use crate::api::grants::constraint;
 use crate::api::grants::policy::{Route, WantedPolicy};
-use crate::api::grants::{own_access, person};
+use crate::api::grants::{held, own_access, person};
 use crate::api::members::{Members, invalid};
+use crate::api::people::idp::Idp;
 use crate::api::pipeline::{Admitted, Answer, Call, Verdict, note};
 use crate::api::refusal::Refusal;
 use crate::api::web::unguessable;
 use crate::audit::{AuditEntry, Outcome};
-use crate::model::{AppId, Grant, GrantStatus, Opens, Person, Principal, RegistrationKind, Ticket, TicketKind};
+use crate::model::{AppId, CredentialState, Grant, Opens, Person, Principal, RegistrationKind, ShownStatus, Ticket, TicketKind};
 use crate::oauth::registration::{ProviderSettings, read_settings};
 use crate::store::{Effect, GrantAccess};
 
@@ -137,9 +138,13 @@ impl Wanted {
     async fn session(self, vault: &Vault, request: &Admitted<'_>) -> Result<(Session, Vec<String>), Refusal> {
         let app = request.key.app;
         let mut asked = self.asked(vault, app).await?;
+        if self.person.is_some() {
+            // Judged now, so that the application learns it and not the person.
+            Idp::required(vault, app).await?.relying_party(vault)?;
+        }
         let mut session = self.rest;
         if let Some(id) = &self.repair {
-            let access = repairable(vault, app, id, self.person.as_ref(), &asked[0].provider).await?;
+            let access = repairable(vault, request, id, self.person.as_ref(), &asked[0].provider).await?;
             let held = access.credential.map(|credential| credential.scopes).unwrap_or_default();
             asked[0].scopes.extend(held);
             dedup(&mut asked[0].scopes);
@@ -263,24 +268,46 @@ fn judge_constraint(constraint: Option<&[String]>, for_agent: bool, asked: &[Ask
     Ok(failing.iter().map(|asked| format!("{}: not all scopes of scope_constraint are asked for there", asked.provider)).collect())
 }
 
-/// The grant that is repaired, if it is this user's, or the app's own if there is none.
-async fn repairable(vault: &Vault, app: AppId, id: &str, person: Option<&Person>, provider: &str) -> Result<GrantAccess, Refusal> {
-    let access = own_access(vault, app, id).await?;
-    let holder = person.map_or(Principal::System, |person| Principal::User(person.clone()));
+/// The grant that is repaired, if it is this user's; without a user, the agent's whose own key asks, else the app's.
+async fn repairable(
+    vault: &Vault,
+    request: &Admitted<'_>,
+    id: &str,
+    person: Option<&Person>,
+    provider: &str,
+) -> Result<GrantAccess, Refusal> {
+    let access = own_access(vault, request.key.app, id).await?;
+    let holder = match (person, wanted::own_agent(&request.acting)) {
+        (Some(person), _) => Principal::User(person.clone()),
+        (None, Some(agent)) => Principal::Agent { agent: agent.id },
+        (None, None) => Principal::System,
+    };
     let is_login = matches!(access.grant.opens, Opens::Login(_));
     let there = access.credential.as_ref().is_some_and(|credential| credential.provider == provider);
     if !is_login || !there {
         return Err(Refusal::grant_not_found("the grant opens no login at this provider"));
     }
-    if !repairs(&access.grant, &holder) {
-        return Err(Refusal::grant_not_found("the grant is not one that this user can repair"));
+    let erased = access.credential.as_ref().is_none_or(|credential| credential.state == CredentialState::Erased);
+    if erased || !repairs(vault, &access.grant, &holder) || !concerns(vault, request, &access.grant).await? {
+        return Err(Refusal::grant_not_found("the grant is not one that can be repaired here"));
     }
     Ok(access)
 }
 
-/// Whether a holder can repair a grant: a root of theirs that was not taken back.
-pub fn repairs(grant: &Grant, holder: &Principal) -> bool {
-    !grant.is_delegated() && grant.status == GrantStatus::Active && grant.principal == *holder
+/// Whether a holder can repair a grant: a root of theirs that is in force. One whose time is over takes a new consent, since its end was agreed to.
+pub fn repairs(vault: &Vault, grant: &Grant, holder: &Principal) -> bool {
+    !grant.is_delegated() && grant.shown_status(vault.clock.now()) == ShownStatus::Active && grant.principal == *holder
+}
+
+/// Whether a grant is any of the asker's business: an agent's own key only sees what the agent holds, or what was delegated to it.
+///
+/// # Errors
+/// The store's.
+pub async fn concerns(vault: &Vault, request: &Admitted<'_>, grant: &Grant) -> Result<bool, Refusal> {
+    match wanted::own_agent(&request.acting) {
+        None => Ok(true),
+        Some(agent) => Ok(!held(vault, grant.app, agent.id, grant.id, Some(ShownStatus::Active)).await?.is_empty()),
+    }
 }
 
 #[cfg(test)]

@@ -82,15 +82,20 @@ fn read_grant(members: &mut Members, restrictable: bool) -> Result<Option<Reques
     Ok(Some(RequestedGrant { label: Some(label), restrictions }))
 }
 
+/// The agent whose own key asks.
+pub const fn own_agent(acting: &Acting) -> Option<&Agent> {
+    match acting {
+        Acting::Agent { agent, through_app: false } => Some(agent),
+        _ => None,
+    }
+}
+
 /// The agent that gets the access: the one that is named, or the one whose own key asks.
 ///
 /// # Errors
 /// 404 `agent_not_found`, 400 `agent_cannot_delegate_to_other_agent`.
 pub async fn agent(vault: &Vault, app: AppId, acting: &Acting, named: Option<&str>) -> Result<Option<Agent>, Refusal> {
-    let own = match acting {
-        Acting::Agent { agent, through_app: false } => Some(agent),
-        _ => None,
-    };
+    let own = own_agent(acting);
     let Some(named) = named else { return Ok(own.cloned()) };
     let found = match AgentId::parse(&named.to_ascii_lowercase()) {
         Some(id) => match vault.store.agent(app, id).await? {

@@ -18,7 +18,12 @@ use crate::store::Effect;
 
 /// How long a browser stays signed in.
 const LIFE: Duration = Duration::from_secs(60 * 60);
-const COOKIE: &str = "alter_person";
+
+/// The cookie of an app's visitors: being signed in at one app says nothing about another.
+fn cookie_name(app: AppId) -> String {
+    let app = app.0.simple().to_string();
+    format!("alter_person_{}", &app[..8])
+}
 
 /// Who is signed in.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -64,7 +69,7 @@ pub(super) async fn sign_in(vault: &Vault, app: AppId, signed_in: &SignedIn, req
     let ticket = Ticket::open(app, TicketKind::Browser, vault.keys.digest(&token), json!(visitor).to_string(), now, LIFE);
     let row = AuditEntry::new(ChainId::App(app), "browser.sign_in", Outcome::Done).subject("user", &person.subject).request_id(request_id);
     record::commit(vault, row, vec![Effect::CreateTicket { ticket: Box::new(ticket), sealed: None }]).await?;
-    Ok(cookie::set(vault, COOKIE, &token, LIFE))
+    Ok(cookie::set(vault, &cookie_name(app), &token, LIFE))
 }
 
 /// Who is signed in with this browser at an app.
@@ -72,7 +77,7 @@ pub(super) async fn sign_in(vault: &Vault, app: AppId, signed_in: &SignedIn, req
 /// # Errors
 /// The store's.
 pub async fn visitor(vault: &Vault, app: AppId, parts: &Parts) -> Result<Option<Visitor>, Refusal> {
-    let Some(token) = cookie::get(parts, vault, COOKIE) else { return Ok(None) };
+    let Some(token) = cookie::get(parts, vault, &cookie_name(app)) else { return Ok(None) };
     let found = vault.store.ticket_by_digest(TicketKind::Browser, vault.keys.digest(&token)).await?;
     let ticket = found
         .map(|stored| stored.ticket)
@@ -82,13 +87,13 @@ pub async fn visitor(vault: &Vault, app: AppId, parts: &Parts) -> Result<Option<
     })
 }
 
-/// Signs a browser out: the cookie to set.
+/// Signs a browser out of an app: the cookie to set.
 ///
 /// # Errors
 /// The store's.
-pub async fn sign_out(vault: &Vault, parts: &Parts, request_id: &str) -> Result<HeaderValue, Refusal> {
-    let clear = cookie::clear(vault, COOKIE);
-    let Some(token) = cookie::get(parts, vault, COOKIE) else { return Ok(clear) };
+pub async fn sign_out(vault: &Vault, app: AppId, parts: &Parts, request_id: &str) -> Result<HeaderValue, Refusal> {
+    let clear = cookie::clear(vault, &cookie_name(app));
+    let Some(token) = cookie::get(parts, vault, &cookie_name(app)) else { return Ok(clear) };
     if let Some(stored) = vault.store.ticket_by_digest(TicketKind::Browser, vault.keys.digest(&token)).await? {
         let ticket = stored.ticket;
         let row = AuditEntry::new(ChainId::App(ticket.app), "browser.sign_out", Outcome::Done).request_id(request_id);

@@ -156,7 +156,7 @@ async fn arrived(vault: &Vault, callback: &Callback, parts: &Parts) -> Result<Re
         (Some(back_to), _) => match outcome {
             Ok(signed_in) => {
                 let set = browser::sign_in(vault, app, &signed_in, id).await?;
-                Ok(page::redirect(back_to.expose(), &[trip::clear(vault), set]))
+                Ok(page::redirect(back_to.expose(), &[trip.clear(vault), set]))
             }
             Err(ended) => {
                 refuse(vault, app, trip.ticket.id, &ended, id).await?;

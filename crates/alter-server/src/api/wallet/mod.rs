@@ -109,9 +109,12 @@ async fn ask_to_sign_in(vault: &Vault, app: &App, request_id: &str) -> Result<Re
 }
 
 async fn wallet(vault: &Vault, app: &App, visitor: &Visitor, request_id: &str) -> Result<Response, Refusal> {
-    let filter = GrantFilter { view: View::Person(visitor.membership()), ..GrantFilter::default() };
-    let found = vault.store.list_grants(app.id, filter, MOST_GRANTS, 0).await?;
-    let more = found.total > u64::from(MOST_GRANTS.get());
+    let filter = GrantFilter { view: View::Person(visitor.membership()), status: Some(ShownStatus::Active), ..GrantFilter::default() };
+    let all = vault.store.list_grants(app.id, filter.clone(), NonZeroU32::MIN, 0).await?.total;
+    // Lists are oldest first, and the newest are what a person looks for.
+    let left_out = all.saturating_sub(MOST_GRANTS.get().into());
+    let found = vault.store.list_grants(app.id, filter, MOST_GRANTS, left_out).await?;
+    let more = left_out > 0;
     let ids: Vec<GrantId> = found.grants.iter().map(|listed| listed.grant.id).collect();
     let uses = if ids.is_empty() { Vec::new() } else { vault.store.audit_of_grants(app.id, ids, MOST_USES).await? };
     let entries = entries(vault, app, visitor, found.grants, &uses).await?;
@@ -137,7 +140,7 @@ async fn leave(State(vault): State<Arc<Vault>>, app: Result<Path<String>, PathRe
     let left = async {
         Form::read(&parts, body).await?;
         let Some(app) = named(&vault, app).await? else { return Ok(unknown(id)) };
-        let clear = browser::sign_out(&vault, &parts, id).await?;
+        let clear = browser::sign_out(&vault, app.id, &parts, id).await?;
         let again = path(&app);
         let message = Message {
             title: "You are signed out",

@@ -16,13 +16,11 @@ use super::{cookie, record, unguessable};
 use crate::api::Vault;
 use crate::api::refusal::Refusal;
 use crate::audit::AuditEntry;
-use crate::model::{AppId, Ticket, TicketId, TicketKind, TicketState};
+use crate::model::{AppId, KeyDigest, Ticket, TicketId, TicketKind, TicketState};
 use crate::store::{CommitError, Declined, Effect, StoredTicket};
 
 /// How long a person may stay at the other site.
 const LIFE: Duration = Duration::from_secs(600);
-/// The cookie that binds a trip to a browser.
-const COOKIE: &str = "alter_trip";
 const VERIFIER: &str = "verifier";
 const BACK_TO: &str = "back_to";
 /// The longest parameter that is taken from a callback, in bytes.
@@ -108,12 +106,20 @@ pub async fn begin(vault: &Vault, start: Start<'_>, row: impl FnOnce(TicketId) -
     let sealed = if fields.is_empty() { None } else { Some(record::seal(vault, &ticket, &fields)?) };
     let row = row(start.session.unwrap_or(ticket.id));
     record::commit(vault, row, vec![Effect::CreateTicket { ticket: Box::new(ticket), sealed }]).await?;
-    Ok(cookie::set(vault, COOKIE, &cookie, LIFE))
+    Ok(cookie::set(vault, &cookie_name(digest), &cookie, LIFE))
 }
 
-/// The cookie that ends a trip's binding.
-pub fn clear(vault: &Vault) -> HeaderValue {
-    cookie::clear(vault, COOKIE)
+/// The cookie that binds a trip to a browser. Each trip has its own, so that two windows of one browser can be on their way at once.
+fn cookie_name(state: KeyDigest) -> String {
+    let name: String = state.0[..4].iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("alter_trip_{name}")
+}
+
+impl Trip {
+    /// The cookie that ends the trip's binding.
+    pub fn clear(&self, vault: &Vault) -> HeaderValue {
+        cookie::clear(vault, &cookie_name(self.ticket.digest))
+    }
 }
 
 /// Finds the trip that a browser comes back from, checks that it is on it, and uses the trip up. `None` if there is none of a purpose that `takes` takes, or
@@ -139,7 +145,8 @@ pub async fn take(
         return Ok(None);
     }
     let row = row(stored.ticket.app, stored.ticket.parent.unwrap_or(stored.ticket.id));
-    let same_browser = cookie::get(parts, vault, COOKIE).is_some_and(|cookie| cookie::digest(vault, &cookie) == body.browser);
+    let same_browser =
+        cookie::get(parts, vault, &cookie_name(stored.ticket.digest)).is_some_and(|cookie| cookie::digest(vault, &cookie) == body.browser);
     if !same_browser {
         let row = row.refused("browser_mismatch", Some("the browser that came back is not the one that was sent"));
         record::commit(vault, row, Vec::new()).await?;

@@ -370,6 +370,7 @@ pub(super) fn renew(
     if !policy.is_within(&before.policy) || !before.policy.is_within(policy) {
         return Err(Declined::Changed(Entity::Grant).into());
     }
+    judge_target(db, &before)?;
     judge_label(db, now, &before)?;
     let (id, end) = (renewed.0.into_bytes(), expires_at.map(Timestamp::as_millis));
     db.execute("UPDATE grants SET expires_at = ?2, policy = ?3, scope_mismatch = NULL WHERE id = ?1", values![id, end, to_json(policy)])?;

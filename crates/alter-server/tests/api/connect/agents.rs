@@ -76,14 +76,48 @@ async fn a_person_delegates_to_an_agent_and_decides_whether_it_may_pass_it_on() 
 }
 
 #[tokio::test]
+async fn a_key_that_a_person_has_is_delegated_for_as_long_as_they_say() {
+    let planner = Planner::new().await;
+    let site = &planner.site;
+    let secret = json!({"slug": "mail", "kind": "bearer", "allowed_hosts": ["api.example.com"], "values": {"token": "x"}});
+    site.people.vault.made("/apps/demo/secrets", secret).await;
+    let mut browser = Browser::new();
+    for (seconds, agent) in [("604800", None), ("86400", Some("planner")), ("3600", Some("planner"))] {
+        let wanted = json!({"provider": "mail", "user_token": site.user("ada"), "agent": agent});
+        let started = site.start_key(wanted).await;
+        let page = browser.get(&started.url).await;
+        let page = if page.text.contains("/sign-in\"") { site.sign_in(&mut browser, &started, "ada").await } else { page };
+        let (action, _) = page.form();
+        let ended = browser.post(&action, &started.url, &[("lifetime", seconds), ("token", "key-of-ada")]).await;
+        assert!(browser.follow(ended).await.text.contains("Connected to demo"));
+        let held = planner.held().await;
+        let ends: Vec<&Value> = held.iter().map(|grant| &grant["grant_expires_at"]).collect();
+        match seconds {
+            "604800" => assert!(ends.is_empty(), "{ends:?}"),
+            "86400" => assert_eq!(ends, ["2026-01-02T00:00:00.000Z"]),
+            // Less than before is what was agreed now.
+            _ => assert_eq!(ends, ["2026-01-01T01:00:00.000Z"]),
+        }
+    }
+}
+
+#[tokio::test]
 async fn an_agents_own_key_asks_for_itself_only() {
     let planner = Planner::new().await;
     planner.site.people.vault.made("/apps/demo/agents", json!({"name": "other"})).await;
     let ask = async |body: Value| Signed::post("/sdk/oauth/connect/session", &planner.key, &body).send(&planner.site.people.vault).await;
     let other = ask(json!({"allowed_providers": ["test"], "agent": "other", "user_token": planner.site.user("ada")})).await;
     assert_eq!(other.refusal(), (400, "agent_cannot_delegate_to_other_agent".into()));
+    // What is the application's own is none of its business.
+    let apps = planner.site.start(json!({"allowed_providers": ["test"]})).await;
+    planner.site.connect(&mut Browser::new(), &apps).await;
+    let apps = planner.site.grant(&apps).await["grant_id"].clone();
+    let repair = ask(json!({"allowed_providers": ["test"], "repair_grant_id": apps})).await;
+    assert_eq!(repair.refusal(), (404, "grant_not_found".into()));
     // Without a user the login is the agent's.
     let own = Started::of(ask(json!({"allowed_providers": ["test"]})).await);
+    let page = Browser::new().get(&own.url).await;
+    assert!(page.text.contains("<strong>planner</strong>"), "a person learns who will have it: {}", page.text);
     planner.site.connect(&mut Browser::new(), &own).await;
     let held = planner.held().await;
     assert_eq!((held.len(), &held[0]["principal_type"], &held[0]["parent_grant_id"]), (1, &json!("agent"), &Value::Null));

@@ -97,6 +97,78 @@ async fn a_dead_login_is_repaired_under_its_grants_id() {
 }
 
 #[tokio::test]
+async fn only_what_is_in_force_is_repaired_and_only_with_its_own_account() {
+    let site = Site::new().await;
+    let first = site.start(json!({"allowed_providers": ["test"]})).await;
+    site.connect(&mut Browser::new(), &first).await;
+    let id = site.grant(&first).await["grant_id"].clone();
+    let wanted = json!({"allowed_providers": ["test"], "repair_grant_id": id});
+    // A provider that does not say whose account it is cannot repair one that is known.
+    let repair = site.start(wanted.clone()).await;
+    site.register_without_account("test").await;
+    let mut browser = Browser::new();
+    let departure = browser.get(&repair.url).await;
+    let result = site.consent(&mut browser, &departure).await;
+    assert!(result.text.contains("The provider has trouble"), "{}", result.text);
+    assert_eq!(site.poll(&repair).await, json!({"status": "pending"}));
+    // One whose time is over takes a new consent: nobody agreed to a later end.
+    site.people.vault.advance(604_800);
+    assert_eq!(site.people.call("/sdk/oauth/connect/session", wanted).await.refusal(), (404, "grant_not_found".into()));
+}
+
+#[tokio::test]
+async fn what_was_connected_is_told_however_the_session_ends() {
+    let site = Site::new().await;
+    site.register("other", "Other Drive").await;
+    let started = site.start(json!({"allowed_providers": ["test", "other"]})).await;
+    let mut browser = Browser::new();
+    let action = format!("{}/continue", started.url);
+    let departure = browser.post(&action, &started.url, &[("provider", "test"), ("lifetime", "3600")]).await;
+    site.consent(&mut browser, &departure).await;
+    site.provider.script(&[alter_testkit::oauth::Act::ErrorWithStatus200("invalid_client")]);
+    let departure = browser.post(&action, &started.url, &[("provider", "other"), ("lifetime", "3600")]).await;
+    let result = site.consent(&mut browser, &departure).await;
+    assert!(result.text.contains("Connected to demo") && result.text.contains("Test Drive"), "{}", result.text);
+    assert_eq!(site.grant(&started).await["provider_id"], "test");
+    let failed = site.poll(&started).await["failed_grants"].clone();
+    assert_eq!((&failed[0]["provider_id"], &failed[0]["reason"]), (&json!("other"), &json!("activation_failed")));
+}
+
+#[tokio::test]
+async fn a_fixed_end_can_be_chosen_while_it_comes_nearer() {
+    let site = Site::new().await;
+    for (end, seconds) in [("2026-01-01T00:30:00Z", "1800"), ("2026-01-02T00:00:00Z", "86400")] {
+        site.people.vault.clock.set(alter_server::clock::Timestamp::parse("2026-01-01T00:00:00Z").expect("a time"));
+        let started = site.start(json!({"allowed_providers": ["test"], "grant_policy": {"expires_at": end}})).await;
+        let mut browser = Browser::new();
+        let page = browser.get(&started.url).await;
+        assert!(page.text.contains(&format!("value=\"{seconds}\"")), "{}", page.text);
+        site.people.vault.advance(5);
+        let departure = site.agree(&mut browser, &started, &[("lifetime", seconds)]).await;
+        site.consent(&mut browser, &departure).await;
+        let ends = site.grant(&started).await["grant_policy"]["expires_at"].clone();
+        assert_eq!(ends, json!(end.replace('Z', ".000Z")));
+    }
+}
+
+#[tokio::test]
+async fn two_windows_of_one_browser_can_be_on_their_way_at_once() {
+    let site = Site::new().await;
+    let mut browser = Browser::new();
+    let mut ways = Vec::new();
+    for label in ["one", "two"] {
+        let started = site.start(json!({"allowed_providers": ["test"], "requested_grant": {"label": label}})).await;
+        let departure = site.agree(&mut browser, &started, &[("lifetime", "3600")]).await;
+        ways.push((site.provider_answer(&mut browser, &departure).await, started));
+    }
+    for (back, started) in &ways {
+        let arrived = browser.get(back).await;
+        assert!(browser.follow(arrived).await.text.contains("Connected to demo"));
+        site.grant(started).await;
+    }
+}
+
+#[tokio::test]
 async fn a_person_says_no_here_or_there() {
     let site = Site::new().await;
     let denied = json!({"status": "error", "error": {"error_code": "connect_denied", "error_message": "The person did not agree."}});

@@ -37,14 +37,29 @@ impl Site {
 
     /// Registers the app at the provider under an id and a name.
     pub async fn register(&self, id: &str, name: &str) {
+        self.put_entry(self.entry(id, name)).await;
+    }
+
+    /// Registers it anew, and lets the vault not know how to ask whose account a login is.
+    pub async fn register_without_account(&self, id: &str) {
+        let mut entry = self.entry(id, id);
+        entry.as_object_mut().expect("an object").shift_remove("account");
+        self.put_entry(entry).await;
+    }
+
+    fn entry(&self, id: &str, name: &str) -> Value {
         let url = self.provider.url();
-        let entry = json!({
+        json!({
             "id": id, "name": name, "scopes": {"read": "See your files"},
             "authorization": {"url": format!("{url}/authorize")}, "token": {"url": format!("{url}/token")},
             "refresh": {"supported": true}, "revocation": {"call": {"url": format!("{url}/revoke")}},
             "account": {"identifier": ["/email"], "call": {"url": format!("{url}/userinfo")}},
             "api": {"hosts": [self.provider.host()]},
-        });
+        })
+    }
+
+    async fn put_entry(&self, entry: Value) {
+        let id = entry["id"].as_str().expect("an id").to_owned();
         let wanted = json!({"client_id": CLIENT_ID, "client_secret": CLIENT_SECRET, "entry": entry, "scopes": ["read", "write"]});
         let put = self.people.vault.admin(Method::PUT, &format!("/apps/demo/providers/{id}"), wanted).await;
         assert!(put.status.is_success(), "{:?}", put.json());

@@ -60,9 +60,9 @@ impl Browser {
         Self { http: Client::builder(TokioExecutor::new()).build_http(), jar: HashMap::new() }
     }
 
-    /// Drops a cookie, as when it has expired.
+    /// Drops the cookies whose names begin like this, as when they have expired.
     pub fn forget(&mut self, name: &str) {
-        self.jar.values_mut().for_each(|jar| drop(jar.remove(name)));
+        self.jar.values_mut().for_each(|jar| jar.retain(|known, _| !known.starts_with(name)));
     }
 
     pub async fn get(&mut self, url: &str) -> Page {

@@ -55,8 +55,8 @@ async fn page(State(vault): State<Arc<Vault>>, Path(app): Path<String>, parts: P
     }
 }
 
-async fn leave(State(vault): State<Arc<Vault>>, parts: Parts) -> Response {
-    let clear = browser::sign_out(&vault, &parts, "request").await.expect("signed out");
+async fn leave(State(vault): State<Arc<Vault>>, Path(app): Path<String>, parts: Parts) -> Response {
+    let clear = browser::sign_out(&vault, AppId::parse(&app).expect("an id"), &parts, "request").await.expect("signed out");
     ([(SET_COOKIE, clear)], "bye").into_response()
 }
 
@@ -72,7 +72,7 @@ impl Pages {
         let url = format!("http://{}", listener.local_addr().expect("an address"));
         let egress = Egress::new(EgressOptions::default()).expect("no file to read");
         let vault = Arc::new(Vault::new(opened, egress, HostPolicy::default(), url.clone()));
-        let own = Router::new().route("/page/{app}", get(page)).route("/leave", post(leave)).with_state(Arc::clone(&vault));
+        let own = Router::new().route("/page/{app}", get(page)).route("/leave/{app}", post(leave)).with_state(Arc::clone(&vault));
         let serving = tokio::spawn(async move { axum::serve(listener, own.merge(router(vault))).await.expect("served") });
         Self { url, issuer, clock, operator_key, serving, _folder: folder }
     }
@@ -129,11 +129,11 @@ async fn signing_out_ends_it_for_a_copy_of_the_cookie_as_well() {
     pages.sign_in(&mut browser, &app, "code=c").await;
     let mut copy = browser.clone();
     assert_eq!(copy.get(&format!("{}/page/{app}", pages.url)).await.status, 200);
-    assert_eq!(browser.post(&format!("{}/leave", pages.url), &pages.url, &[]).await.text, "bye");
+    assert_eq!(browser.post(&format!("{}/leave/{app}", pages.url), &pages.url, &[]).await.text, "bye");
     for browser in [&mut browser, &mut copy] {
         assert_eq!(browser.get(&format!("{}/page/{app}", pages.url)).await.status, 303);
     }
-    assert_eq!(Browser::new().post(&format!("{}/leave", pages.url), &pages.url, &[]).await.text, "bye");
+    assert_eq!(Browser::new().post(&format!("{}/leave/{app}", pages.url), &pages.url, &[]).await.text, "bye");
 }
 
 #[tokio::test]
