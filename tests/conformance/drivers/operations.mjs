@@ -70,6 +70,15 @@ function raised(error) {
   return told;
 }
 
+/** What a request fails with that cannot succeed. */
+async function failure(client, { url, provider }) {
+  try {
+    await client.request("GET", url, { provider });
+  } catch (error) {
+    return error;
+  }
+}
+
 /** Makes one call with a client of its own. */
 async function call(given) {
   try {
@@ -80,7 +89,9 @@ async function call(given) {
     const options = { apiKey: given.api_key, baseUrl: given.base_url, ...getter };
     const client = given.agent ? new Agent(options) : new App(options);
     try {
-      return { result: plain(await client[camel(given.operation)](...values(given))) };
+      const { failing } = given.arguments;
+      const error = failing && (await failure(client, failing));
+      return { result: plain(await client[camel(given.operation)](...(failing ? [error] : values(given)))) };
     } finally {
       await client.close();
     }

@@ -43,7 +43,18 @@ async def operate(case: dict[str, Any]) -> Any:
     getter = {} if token is None else {"user_token_getter": lambda: token}
     client_class = alter_sdk.Agent if case["agent"] else alter_sdk.App
     async with client_class(case["api_key"], **getter) as client:
+        if "failing" in arguments:
+            arguments["error"] = await failure(client, arguments.pop("failing"))
         return await getattr(client, case["operation"])(**arguments)
+
+
+async def failure(client: Any, request: dict[str, Any]) -> Exception | None:
+    """What a request fails with that cannot succeed."""
+    try:
+        await client.request("GET", request["url"], provider=request["provider"])
+    except alter_sdk.AlterSDKError as error:
+        return error
+    return None
 
 
 async def call(case: dict[str, Any]) -> dict[str, Any]:

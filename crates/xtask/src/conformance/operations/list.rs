@@ -125,12 +125,13 @@ mod tests {
     use crate::project::Project;
 
     /// Every operation that both packages have and the vault serves.
-    const COVERED: [&str; 17] = [
+    const COVERED: [&str; 18] = [
         "assert_identity",
         "authenticate",
         "connect",
         "create_auth_session",
         "create_connect_session",
+        "create_connect_session_for_error",
         "create_managed_secret_connect_session",
         "create_managed_secret_grant",
         "delegate",

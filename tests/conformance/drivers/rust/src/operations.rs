@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use alter_sdk::{
     Agent, App, Connect, Delegate, Error, GrantLimits, Identity, ListGrants, ManagedSecretGrant, MintGrant, NewConnectSession,
-    NewManagedSecretSession, Principal, Result, Wait, verify_identity_assertion,
+    NewManagedSecretSession, Principal, Request, Result, Wait, verify_identity_assertion,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -167,6 +167,15 @@ async fn for_app(app: &App, operation: &str, a: Arguments) -> Result<Value> {
             told(app.assert_identity(text(&a, "audience"), given!(a, Identity: user_token, app_user_id, ttl_seconds as whole)).await)
         }
         "create_connect_session" => told(app.create_connect_session(connect_session(&a)).await),
+        "create_connect_session_for_error" => {
+            let failing = &a["failing"];
+            let request =
+                Request::get(failing["url"].as_str().unwrap_or_default()).provider(failing["provider"].as_str().unwrap_or_default());
+            match app.request(request).await {
+                Err(error) => told(app.create_connect_session_for_error(&error, connect_session(&a)).await),
+                Ok(_) => Err(Error::new(alter_sdk::Kind::AlterSdk, "the request did not fail")),
+            }
+        }
         "poll_connect_session" => {
             told(app.poll_connect_session(text(&a, "session_token"), given!(a, Wait: timeout as seconds, poll_interval as seconds)).await)
         }
