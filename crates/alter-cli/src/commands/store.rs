@@ -32,7 +32,7 @@ pub enum StoreCommand {
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   alter store copy --to 'postgres://alter@db.example.com/vault?sslmode=verify-full'
-  ALTER_STORE=postgres://alter:…@db.example.com/vault alter store copy --from ./vault
+  PGPASSWORD=… alter store copy --from ./vault --to postgres://alter@db.example.com/vault
 
 All rows are copied in one transaction: a copy that is interrupted leaves nothing behind, and is run
 again. Rows are counted in both, and the audit trail is verified in the database. The folder stays
