@@ -80,8 +80,9 @@ impl Driver {
         };
         // The calls go to loopback: whatever proxy the machine uses is not meant for them.
         command.env("NO_PROXY", "*").env("no_proxy", "*");
-        // What opens the addresses that a client shows: this program, see `browsed` in `main`.
-        command.env("BROWSER", std::env::current_exe()?);
+        // What opens the addresses that a client shows: this program, see `browsed` in `main`. By its path in the target folder, since a build of the
+        // workspace may have put a new file in the place of the one that runs.
+        command.env("BROWSER", project.built("xtask"));
         let ((reader, output), (input_end, input)) = (std::io::pipe()?, std::io::pipe()?);
         let child = Guarded::spawn(command.stdin(input_end).stdout(output).stderr(Stdio::null()))?;
         // Its ends of the pipes are with the child only, so that the reader ends with it.
