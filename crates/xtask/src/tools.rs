@@ -197,7 +197,7 @@ pub fn chromium() -> Result<PathBuf, Failure> {
 pub fn debian_package(name: &str) -> Result<(), Failure> {
     let help = format!("on Debian and Ubuntu, as root: apt-get install {name}");
     let apt = |args: &[&str]| Run::new("apt-get").args(args).env("DEBIAN_FRONTEND", "noninteractive").limit(INSTALL_LIMIT).success();
-    let install = || apt(&["install", "-y", "-qq", "--no-install-recommends", name]);
+    let install = || apt(&["install", "-y", "-qq", name]);
     let installed = install().or_else(|_| {
         // A machine that has never asked knows no packages.
         apt(&["update", "-qq"])?;
