@@ -49,6 +49,11 @@ impl Refusal {
         Self::new(StatusCode::FORBIDDEN, code, message)
     }
 
+    /// 422: the request is understood, and cannot be done as it asks.
+    pub fn unprocessable(code: &'static str, message: impl Into<String>) -> Self {
+        Self::new(StatusCode::UNPROCESSABLE_ENTITY, code, message)
+    }
+
     /// 404 for unknown, foreign and malformed grants alike: the bytes are the same, the real reason is for the audit.
     pub fn grant_not_found(reason: impl Into<String>) -> Self {
         Self::new(StatusCode::NOT_FOUND, "grant_not_found", "No grant of this application matches. List grants to find its id.")

@@ -179,7 +179,7 @@ fn invalid(message: &str) -> Refusal {
 }
 
 fn unprocessable(message: &str) -> Refusal {
-    Refusal::new(http::StatusCode::UNPROCESSABLE_ENTITY, "invalid_request", message)
+    Refusal::unprocessable("invalid_request", message)
 }
 
 #[cfg(test)]

@@ -197,7 +197,7 @@ impl Caller {
             Self::Person(person) if person.holds(&grant.on_behalf_of) => Ok(access),
             Self::Person(person) if person.groups.is_none() && matches!(grant.on_behalf_of, Principal::Group { .. }) => {
                 let message = "The grant is a group's, and the user's token does not say which groups they are in.";
-                Err(Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, "groups_unknown", message))
+                Err(Refusal::unprocessable("groups_unknown", message))
             }
             Self::Person(_) => Err(Refusal::grant_not_found("the grant is not the user's")),
             Self::Agent(agent, person) => {

@@ -94,3 +94,28 @@ pub struct Credential {
     /// When its values or state last changed.
     pub updated_at: Timestamp,
 }
+
+impl Credential {
+    /// A live credential of the first generation about which nothing else is known; for the rest, change its fields.
+    pub fn first(id: CredentialId, app: AppId, kind: CredentialKind, provider: &str, owner: Principal, now: Timestamp) -> Self {
+        Self {
+            id,
+            app,
+            kind,
+            provider: provider.to_owned(),
+            secret: None,
+            owner,
+            label: None,
+            account: None,
+            scopes: Vec::new(),
+            generation: 1,
+            access_expires_at: None,
+            refreshable: false,
+            state: CredentialState::Live,
+            dead_cause: None,
+            lease: Lease::default(),
+            created_at: now,
+            updated_at: now,
+        }
+    }
+}

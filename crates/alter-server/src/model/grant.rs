@@ -211,6 +211,23 @@ impl Grant {
         }
     }
 
+    /// What an agent gets of it by a delegation that narrows nothing and cannot be passed on; for the rest, change its fields.
+    pub fn delegated_to(&self, agent: AgentId, now: Timestamp) -> Self {
+        Self {
+            id: GrantId::random(),
+            principal: Principal::Agent { agent },
+            label: None,
+            tags: Vec::new(),
+            parent: Some(self.id),
+            depth: self.depth + 1,
+            delegable: false,
+            created_at: now,
+            last_used_at: None,
+            scope_mismatch: None,
+            ..self.clone()
+        }
+    }
+
     /// Whether its time is over at `now`. Says nothing about revocation.
     pub fn has_expired(&self, now: Timestamp) -> bool {
         self.expires_at.is_some_and(|end| end <= now)

@@ -97,6 +97,15 @@ pub async fn registered(store: &dyn Store, keys: &VaultKeys, app: AppId, provide
     Ok(Registered { registration: found.registration, settings, client })
 }
 
+/// What an operator set for an app at a provider, without opening the client's secret; `None` if the app is not registered there.
+///
+/// # Errors
+/// The store's.
+pub async fn settings_of(store: &dyn Store, app: AppId, provider: &str) -> Result<Option<ProviderSettings>, StoreError> {
+    let found = store.registration(app, RegistrationKind::Provider, provider.to_owned()).await?;
+    found.map(|found| read_settings(&found.registration)).transpose()
+}
+
 /// What an operator set, read from where it is kept.
 ///
 /// # Errors

@@ -9,7 +9,7 @@ use http::StatusCode;
 use http::request::Parts;
 
 use super::consent::{Agreed, Choice};
-use super::session::{DeclinedProvider, Failed, Stored};
+use super::session::{DeclinedProvider, Failed, Stored, row};
 use crate::api::Vault;
 use crate::api::people::browser;
 use crate::api::refusal::Refusal;
@@ -17,8 +17,7 @@ use crate::api::request_id::RequestId;
 use crate::api::web::page::{self, Message};
 use crate::api::web::record;
 use crate::api::web::trip::{self, LONGEST_PARAMETER, Purpose, Trip};
-use crate::audit::{AuditEntry, ChainId, Outcome};
-use crate::model::{Account, AppId, Credential, CredentialId, CredentialKind, CredentialState, Lease, Opens, TicketId};
+use crate::model::{Account, Credential, CredentialId, CredentialKind, CredentialState, Opens};
 use crate::oauth::Tokens;
 use crate::oauth::account::{Told, is_issuer};
 use crate::oauth::driver::Return;
@@ -112,10 +111,6 @@ fn onward(vault: &Vault, trip: &Trip) -> Response {
     page::redirect(path, &[trip.clear(vault)])
 }
 
-fn row(app: AppId, action: &'static str, session: TicketId, id: &str) -> AuditEntry {
-    AuditEntry::new(ChainId::App(app), action, Outcome::Done).subject("connect", session).request_id(id)
-}
-
 /// A login as the provider gave it.
 struct Login {
     tokens: Tokens,
@@ -162,6 +157,7 @@ impl Arrival<'_> {
 
     /// Makes the grant. What changed meanwhile (a refresh of the same login, another tab) is read again.
     async fn agreed(&self, mut stored: Stored, registered: &Registered, login: &Login, choice: Choice) -> Result<Response, Refusal> {
+        let base_url = login.told.base_url.as_deref().or(registered.client.provider().api.base_url.as_deref());
         for _ in 0..MOST_ATTEMPTS {
             let (credential, effect) = match self.credential(&stored, login).await? {
                 Ok(kept) => kept,
@@ -169,12 +165,10 @@ impl Arrival<'_> {
             };
             let app = stored.ticket.app;
             let agreed = Agreed::of(self.vault, app, &stored.session, Opens::Login(credential.id), choice).await?;
-            let hosts = login::fields(&login.tokens, &login.told, std::collections::BTreeMap::new());
-            let base_url = login::base_url(&hosts, registered.client.provider());
             let mut session = stored.session.clone();
             session.progress.declined.retain(|declined| declined.provider_id != self.provider);
             session.progress.grants.retain(|grant| grant["provider_id"] != self.provider);
-            session.progress.grants.push(agreed.told(self.provider, Some(&credential), base_url.as_deref()));
+            session.progress.grants.push(agreed.told(self.provider, Some(&credential), base_url));
             let row = row(app, "connect.complete", stored.ticket.id, self.request_id).provider(self.provider).grant(agreed.grant.id);
             let effects = std::iter::once(effect).chain(agreed.effects).chain([stored.advanced(&session)]).collect();
             match record::settle(self.vault, row, effects).await {
@@ -225,24 +219,13 @@ impl Arrival<'_> {
         let refreshable = fields.contains_key(login::REFRESH_TOKEN);
         let access_expires_at = login.tokens.access_expires_at;
         let Some(before) = before else {
+            let owner = stored.session.holder.clone();
             let credential = Credential {
-                id,
-                app,
-                kind: CredentialKind::Oauth,
-                provider: self.provider.to_owned(),
-                secret: None,
-                owner: stored.session.holder.clone(),
-                label: None,
                 account,
                 scopes: login.scopes.clone(),
-                generation: 1,
                 access_expires_at,
                 refreshable,
-                state: CredentialState::Live,
-                dead_cause: None,
-                lease: Lease::default(),
-                created_at: now,
-                updated_at: now,
+                ..Credential::first(id, app, CredentialKind::Oauth, self.provider, owner, now)
             };
             let effect = Effect::CreateCredential { credential: Box::new(credential.clone()), sealed };
             return Ok(Ok((credential, effect)));

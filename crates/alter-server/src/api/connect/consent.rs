@@ -7,7 +7,7 @@ use super::session::Session;
 use crate::api::Vault;
 use crate::api::grants::held;
 use crate::api::refusal::Refusal;
-use crate::model::{AppId, Credential, Grant, GrantFilter, GrantId, GrantPolicy, GrantStatus, Opens, Principal, ShownStatus};
+use crate::model::{AppId, Credential, Grant, GrantFilter, GrantPolicy, GrantStatus, Opens, ShownStatus};
 use crate::store::{Effect, Page};
 
 /// What the person chose.
@@ -67,20 +67,12 @@ impl Agreed {
             None => before.as_ref().is_some_and(|before| before.delegable),
             Some(asked) => asked && choice.delegable,
         };
+        let now = vault.clock.now();
         let child = Grant {
-            id: GrantId::random(),
-            principal: Principal::Agent { agent },
-            label: None,
-            tags: Vec::new(),
-            parent: Some(root.id),
-            depth: root.depth + 1,
             delegable,
             scope_constraint: session.scope_constraint.clone(),
-            created_at: vault.clock.now(),
-            expires_at: [lifetime::end(session, choice.lifetime_s, vault.clock.now()), root.expires_at].into_iter().flatten().min(),
-            last_used_at: None,
-            scope_mismatch: None,
-            ..root.clone()
+            expires_at: [lifetime::end(session, choice.lifetime_s, now), root.expires_at].into_iter().flatten().min(),
+            ..root.delegated_to(agent, now)
         };
         self.delegation = Some(json!({ "agent_id": agent, "delegable": delegable, "policy_refused": false }));
         match before {

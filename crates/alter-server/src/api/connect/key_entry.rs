@@ -18,9 +18,7 @@ use crate::api::refusal::Refusal;
 use crate::api::web::form::Form;
 use crate::api::web::page::{self, Forms};
 use crate::api::web::record;
-use crate::model::{
-    Credential, CredentialId, CredentialKind, CredentialState, Grant, Lease, ManagedSecret, Opens, SecretKind, SecretStatus,
-};
+use crate::model::{Credential, CredentialId, CredentialKind, CredentialState, Grant, ManagedSecret, Opens, SecretKind, SecretStatus};
 use crate::store::{CommitError, Declined, Effect, Entity, Lookup, Renewal};
 
 /// What the person sent before, if it could not be taken.
@@ -241,25 +239,11 @@ async fn repaired(visit: &Visit<'_>, stored: &Stored) -> Result<Option<Credentia
 }
 
 fn key(visit: &Visit<'_>, stored: &Stored, secret: &ManagedSecret, id: CredentialId) -> Credential {
-    let now = visit.vault.clock.now();
+    let (app, owner, now) = (stored.ticket.app, stored.session.holder.clone(), visit.vault.clock.now());
     Credential {
-        id,
-        app: stored.ticket.app,
-        kind: CredentialKind::EndUser,
-        provider: secret.slug.clone(),
         secret: Some(secret.id),
-        owner: stored.session.holder.clone(),
         label: stored.session.label.clone(),
-        account: None,
-        scopes: Vec::new(),
-        generation: 1,
-        access_expires_at: None,
-        refreshable: false,
-        state: CredentialState::Live,
-        dead_cause: None,
-        lease: Lease::default(),
-        created_at: now,
-        updated_at: now,
+        ..Credential::first(id, app, CredentialKind::EndUser, &secret.slug, owner, now)
     }
 }
 

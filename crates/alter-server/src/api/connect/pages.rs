@@ -12,28 +12,28 @@ use axum::body::Body;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, Request, State};
 use axum::response::Response;
+use http::StatusCode;
 use http::request::Parts;
-use http::{StatusCode, Uri};
 
 use super::consent::Choice;
 use super::key_entry;
 use super::leaving::leave;
 use super::lifetime::{self, Offer};
-use super::session::{Asked, Failed, Flow, LIFE, Stored};
+use super::session::{Asked, Failed, Flow, LIFE, Stored, row};
 use crate::api::Vault;
 use crate::api::people::browser::{self, Visitor};
 use crate::api::people::idp::Idp;
-use crate::api::people::sign_in;
+use crate::api::people::sign_in::{self, Entrance};
 use crate::api::refusal::Refusal;
 use crate::api::request_id::RequestId;
 use crate::api::web::form::Form;
 use crate::api::web::page::{self, Forms};
 use crate::api::web::trip::{self, Kept, Purpose};
 use crate::api::web::{record, unguessable};
-use crate::audit::{AuditEntry, ChainId, Outcome};
+use crate::audit::AuditEntry;
 use crate::model::{AppId, TicketState};
 use crate::oauth::authorize::Wanted;
-use crate::oauth::registration::{ProviderSettings, Registered, Unregistered, registered};
+use crate::oauth::registration::{ProviderSettings, Registered, Unregistered, registered, settings_of};
 use crate::store::Effect;
 
 /// `GET /connect/{token}`
@@ -130,8 +130,7 @@ impl Visit<'_> {
 
     /// A row about the session.
     pub fn row(&self, stored: &Stored, action: &'static str) -> AuditEntry {
-        let row = AuditEntry::new(ChainId::App(stored.ticket.app), action, Outcome::Done);
-        row.subject("connect", stored.ticket.id).request_id(self.request_id)
+        row(stored.ticket.app, action, stored.ticket.id, self.request_id)
     }
 
     /// To the session's page.
@@ -146,12 +145,10 @@ impl Visit<'_> {
     async fn ask_to_sign_in(&self, stored: &Stored, other: Option<&Visitor>) -> Result<Response, Refusal> {
         let named = Named::of(self.vault, stored).await?;
         let idp = Idp::required(self.vault, stored.ticket.app).await?;
-        let place = sign_in::authorization_endpoint(self.vault, &idp).await?;
-        let places: Vec<Uri> = place.iter().cloned().collect();
-        let host = place.as_ref().and_then(Uri::host).unwrap_or("its identity provider");
+        let entrance = Entrance::of(self.vault, &idp).await?;
         let other = other.map(Visitor::shown_name);
-        let asking = SignInPage { app: &named.app, host, token: self.token, other, request_id: self.request_id };
-        Ok(page::show(StatusCode::OK, &asking, Forms::Elsewhere(&places), false))
+        let asking = SignInPage { app: &named.app, host: entrance.host(), token: self.token, other, request_id: self.request_id };
+        Ok(page::show(StatusCode::OK, &asking, entrance.forms(), false))
     }
 
     /// Sends the browser to the identity provider, signed out here: whoever comes back is who counts.
@@ -296,7 +293,8 @@ pub struct Named {
     pub agent: Option<String>,
     /// The registrations at the providers that it asks for.
     pub settings: BTreeMap<String, ProviderSettings>,
-    names: BTreeMap<String, String>,
+    /// Slug and name of the managed secret, if it asks for a key.
+    secret: Option<(String, String)>,
 }
 
 impl Named {
@@ -310,7 +308,7 @@ impl Named {
             app: vault.store.app(app).await?.ok_or_else(Refusal::internal)?.name,
             agent: None,
             settings: BTreeMap::new(),
-            names: BTreeMap::new(),
+            secret: None,
         };
         // An agent that asks for itself holds the login; any other is passed it.
         if let Some(agent) = stored.session.agent.or(stored.session.holder.agent()) {
@@ -319,23 +317,23 @@ impl Named {
         match &stored.session.flow {
             Flow::Logins { asked, .. } => {
                 for Asked { provider, .. } in asked {
-                    if let Ok(registered) = registered(&*vault.store, &vault.keys, app, provider).await {
-                        named.names.insert(provider.clone(), registered.client.provider().name.clone());
-                        named.settings.insert(provider.clone(), registered.settings);
-                    }
+                    let settings = settings_of(&*vault.store, app, provider).await?;
+                    named.settings.extend(settings.map(|settings| (provider.clone(), settings)));
                 }
             }
             Flow::Key { secret, slug, .. } => {
                 let secret = vault.store.secret(app, *secret).await?.found();
-                named.names.extend(secret.map(|secret| (slug.clone(), secret.name)));
+                named.secret = secret.map(|secret| (slug.clone(), secret.name));
             }
         }
         Ok(named)
     }
 
-    /// A provider's name, or its id where it has none.
+    /// The name of a provider or managed secret, or its id where it has none.
     pub fn provider<'n>(&'n self, id: &'n str) -> &'n str {
-        self.names.get(id).map_or(id, String::as_str)
+        let secret = self.secret.as_ref().filter(|(slug, _)| slug == id).map(|(_, name)| name.as_str());
+        let provider = || self.settings.get(id).and_then(|settings| settings.provider(id)).map(|entry| entry.name.as_str());
+        secret.or_else(provider).unwrap_or(id)
     }
 }
 

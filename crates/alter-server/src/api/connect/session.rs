@@ -6,7 +6,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::api::Vault;
+use crate::api::pipeline::note;
 use crate::api::refusal::Refusal;
+use crate::api::web::unguessable;
+use crate::audit::{AuditEntry, ChainId, Outcome};
 use crate::clock::Timestamp;
 use crate::model::{AgentId, AppId, GrantId, GrantPolicy, Person, Principal, SecretId, Ticket, TicketId, TicketKind, TicketState};
 use crate::store::{Effect, StoredTicket};
@@ -187,6 +190,40 @@ impl Session {
             Flow::Logins { asked, .. } => asked.iter().find(|asked| asked.provider == provider),
             Flow::Key { .. } => None,
         }
+    }
+}
+
+/// A row about what happens in the browser in the course of a session.
+pub fn row(app: AppId, action: &'static str, session: TicketId, request_id: &str) -> AuditEntry {
+    AuditEntry::new(ChainId::App(app), action, Outcome::Done).subject("connect", session).request_id(request_id)
+}
+
+impl Session {
+    /// Makes it for an app, and names it in the row: what stores it, and the answer with what this kind of session tells besides token, link and end.
+    ///
+    /// # Errors
+    /// 500 if the system gives no random numbers.
+    pub fn open<const N: usize>(
+        &self,
+        vault: &Vault,
+        app: AppId,
+        row: &mut AuditEntry,
+        tells: [(&str, Value); N],
+    ) -> Result<(Effect, Value), Refusal> {
+        let token = unguessable()?;
+        let digest = vault.keys.digest(&token);
+        let ticket = Ticket::open(app, TicketKind::Connect, digest, json!(self).to_string(), vault.clock.now(), LIFE);
+        note(row, |row| row.subject("connect", ticket.id));
+        let mut answer = json!({
+            "session_token": token,
+            "connect_url": format!("{}/connect/{token}", vault.public_url),
+            "expires_in": LIFE.as_secs(),
+            "expires_at": ticket.expires_at,
+        });
+        for (name, value) in tells {
+            answer[name] = value;
+        }
+        Ok((Effect::CreateTicket { ticket: Box::new(ticket), sealed: None }, answer))
     }
 }
 

@@ -3,7 +3,7 @@
 use http::StatusCode;
 use serde_json::json;
 
-use super::session::{Flow, KeyStep, LIFE, Progress, Session};
+use super::session::{Flow, KeyStep, Progress, Session};
 use super::start_login::{concerns, repairs};
 use super::wanted;
 use crate::api::Vault;
@@ -14,13 +14,12 @@ use crate::api::people;
 use crate::api::people::idp::Idp;
 use crate::api::pipeline::{Admitted, Answer, Call, Verdict, note};
 use crate::api::refusal::Refusal;
-use crate::api::web::unguessable;
 use crate::audit::{AuditEntry, Outcome};
 use crate::model::{
-    Agent, AppId, Credential, CredentialKind, CredentialState, Grant, GrantFilter, GrantPolicy, ManagedSecret, Opens, Person, Principal,
-    ShownStatus, Ticket, TicketKind,
+    AppId, Credential, CredentialKind, CredentialState, Grant, GrantFilter, GrantPolicy, ManagedSecret, Opens, Person, Principal,
+    ShownStatus,
 };
-use crate::store::{Effect, Page};
+use crate::store::Page;
 
 /// The endpoint.
 pub struct StartKey;
@@ -58,26 +57,19 @@ impl Call for StartKey {
             repair: grant.as_ref().map(|grant| grant.id).filter(|_| step == KeyStep::Repair),
             ..wanted.rest
         };
-        let token = unguessable()?;
-        let digest = vault.keys.digest(&token);
-        let ticket = Ticket::open(app, TicketKind::Connect, digest, json!(session).to_string(), vault.clock.now(), LIFE);
-        note(row, |row| row.subject("connect", ticket.id));
         // What a person has is not an agent's to know before they agree.
         let tells = wanted::own_agent(&request.acting).is_none();
-        let answer = json!({
-            "session_token": token,
-            "connect_url": format!("{}/connect/{token}", vault.public_url),
-            "expires_in": LIFE.as_secs(),
-            "expires_at": ticket.expires_at,
-            "delegable_requested": delegable_requested,
-            "path": tells.then_some(step),
-            "existing_grant_id": grant.filter(|_| tells).map(|grant| grant.id),
-            "direct": session.direct,
-            "secret_slug": secret.slug,
-            "template_slug": secret.slug,
-            "agent_id": agent.as_ref().map(|agent: &Agent| agent.id),
-        });
-        Ok(Verdict { effects: vec![Effect::CreateTicket { ticket: Box::new(ticket), sealed: None }], answer: Answer::Json(answer) })
+        let tells = [
+            ("delegable_requested", json!(delegable_requested)),
+            ("path", json!(tells.then_some(step))),
+            ("existing_grant_id", json!(grant.filter(|_| tells).map(|grant| grant.id))),
+            ("direct", json!(session.direct)),
+            ("secret_slug", json!(secret.slug)),
+            ("template_slug", json!(secret.slug)),
+            ("agent_id", json!(session.agent)),
+        ];
+        let (effect, answer) = session.open(vault, app, row, tells)?;
+        Ok(Verdict { effects: vec![effect], answer: Answer::Json(answer) })
     }
 }
 
@@ -98,7 +90,7 @@ impl Wanted {
             (Some(slug), None) | (None, Some(slug)) => slug,
             (Some(slug), Some(old)) if slug == old => slug,
             (Some(_), Some(_)) => {
-                return Err(unprocessable("secret_template_mismatch", "provider and template_slug name two managed secrets."));
+                return Err(Refusal::unprocessable("secret_template_mismatch", "provider and template_slug name two managed secrets."));
             }
             (None, None) => return Err(members.invalid("provider", "is missing")),
         };
@@ -110,7 +102,7 @@ impl Wanted {
         let grant = wanted::requested_grant(&mut members, false)?;
         if repair.is_some() && (agent.is_some() || grant.is_some()) {
             let message = "agent and requested_grant cannot stand beside repair_grant_id: a repair keeps the grant as it is.";
-            return Err(unprocessable("invalid_repair", message));
+            return Err(Refusal::unprocessable("invalid_repair", message));
         }
         let policy = policy(&mut members, vault)?;
         let user_token = members.user_token()?.ok_or_else(|| members.invalid("user_token", "is missing"))?;
@@ -193,7 +185,7 @@ fn policy(members: &mut Members, vault: &Vault) -> Result<WantedPolicy, Refusal>
     let policy = WantedPolicy::take(members, Route::Assign, vault.clock.now())?;
     match ttl {
         Some(_) if given => {
-            Err(unprocessable("invalid_grant_policy", "requested_ttl_seconds cannot stand beside grant_policy. Use grant_policy."))
+            Err(Refusal::unprocessable("invalid_grant_policy", "requested_ttl_seconds cannot stand beside grant_policy. Use grant_policy."))
         }
         Some(_) => Ok(WantedPolicy { expires_at: None, policy: GrantPolicy { default_ttl_seconds: ttl, ..policy.policy } }),
         None => Ok(policy),
@@ -219,8 +211,4 @@ async fn secret(vault: &Vault, app: AppId, slug: &str) -> Result<ManagedSecret, 
         let message = "provider names no managed secret of this application. An operator finds them with `alter secret list`.";
         Refusal::new(StatusCode::NOT_FOUND, "secret_not_found", message)
     })
-}
-
-fn unprocessable(code: &'static str, message: &str) -> Refusal {
-    Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, code, message)
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::json;
 
-use super::session::{Asked, Flow, LIFE, Progress, Session};
+use super::session::{Asked, Flow, Progress, Session};
 use super::wanted;
 use crate::api::Vault;
 use crate::api::grants::constraint;
@@ -14,11 +14,10 @@ use crate::api::members::{Members, invalid};
 use crate::api::people::idp::Idp;
 use crate::api::pipeline::{Admitted, Answer, Call, Verdict, note};
 use crate::api::refusal::Refusal;
-use crate::api::web::unguessable;
 use crate::audit::{AuditEntry, Outcome};
-use crate::model::{AppId, CredentialState, Grant, Opens, Person, Principal, RegistrationKind, ShownStatus, Ticket, TicketKind};
+use crate::model::{AppId, CredentialState, Grant, Opens, Person, Principal, RegistrationKind, ShownStatus};
 use crate::oauth::registration::{ProviderSettings, read_settings};
-use crate::store::{Effect, GrantAccess};
+use crate::store::GrantAccess;
 
 const MOST_SCOPES: usize = 200;
 const LONGEST_SCOPE: usize = 512;
@@ -37,21 +36,10 @@ impl Call for StartLogin {
             rule.judge_retrieval()?;
         }
         let (session, warnings) = Wanted::take(vault, request, row).await?.session(vault, request).await?;
-        let token = unguessable()?;
-        let now = vault.clock.now();
-        let digest = vault.keys.digest(&token);
-        let ticket = Ticket::open(request.key.app, TicketKind::Connect, digest, json!(session).to_string(), now, LIFE);
-        note(row, |row| row.subject("connect", ticket.id));
-        let answer = json!({
-            "session_token": token,
-            "connect_url": format!("{}/connect/{token}", vault.public_url),
-            "expires_in": LIFE.as_secs(),
-            "expires_at": ticket.expires_at,
-            "scope_constraint_warnings": warnings,
-            "single_provider": matches!(&session.flow, Flow::Logins { asked, .. } if asked.len() == 1),
-            "direct": session.direct,
-        });
-        Ok(Verdict { effects: vec![Effect::CreateTicket { ticket: Box::new(ticket), sealed: None }], answer: Answer::Session(answer) })
+        let single = matches!(&session.flow, Flow::Logins { asked, .. } if asked.len() == 1);
+        let tells = [("scope_constraint_warnings", json!(warnings)), ("single_provider", json!(single)), ("direct", json!(session.direct))];
+        let (effect, answer) = session.open(vault, request.key.app, row, tells)?;
+        Ok(Verdict { effects: vec![effect], answer: Answer::Session(answer) })
     }
 }
 

@@ -66,8 +66,7 @@ pub struct RequestedGrant {
 /// # Errors
 /// 422 `invalid_requested_grant`.
 pub fn requested_grant(members: &mut Members, restrictable: bool) -> Result<Option<RequestedGrant>, Refusal> {
-    let unprocessable =
-        |refusal: Refusal| Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_requested_grant", refusal.message().to_owned());
+    let unprocessable = |refusal: Refusal| Refusal::unprocessable("invalid_requested_grant", refusal.message().to_owned());
     read_grant(members, restrictable).map_err(unprocessable)
 }
 

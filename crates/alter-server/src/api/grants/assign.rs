@@ -83,7 +83,7 @@ impl Holder {
             }
             "agent" => {
                 let message = "A managed secret is not assigned to an agent directly. Assign it to a person, who delegates it.";
-                return Err(unprocessable("unsupported_principal", message));
+                return Err(Refusal::unprocessable("unsupported_principal", message));
             }
             _ => return Err(given.invalid("type", "must be user, group or system")),
         };
@@ -98,11 +98,6 @@ fn bounded(given: &Members, name: &str, text: String) -> Result<String, Refusal>
         return Err(given.invalid(name, &format!("must have at most {LONGEST_NAME} characters")));
     }
     Ok(text)
-}
-
-/// 422, for what is understood and not done.
-fn unprocessable(code: &'static str, message: &str) -> Refusal {
-    Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, code, message)
 }
 
 async fn own_secret(vault: &Vault, app: AppId, id: &str) -> Result<ManagedSecret, Refusal> {

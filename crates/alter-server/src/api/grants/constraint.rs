@@ -1,7 +1,5 @@
 //! `scope_constraint` of a request: the only scopes that a delegated grant may be used for.
 
-use http::StatusCode;
-
 use crate::api::refusal::Refusal;
 
 const MOST_SCOPES: usize = 100;
@@ -31,5 +29,5 @@ pub fn trimmed(scopes: Vec<String>) -> Result<Vec<String>, Refusal> {
 
 /// 422: the constraint is at fault.
 pub fn invalid(message: &str) -> Refusal {
-    Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_scope_constraint", message)
+    Refusal::unprocessable("invalid_scope_constraint", message)
 }

@@ -47,19 +47,10 @@ impl Call for Delegate {
         let now = vault.clock.now();
         let end = wanted.ttl.map(|ttl| now.plus(ttl));
         let child = Grant {
-            id: GrantId::random(),
-            principal: Principal::Agent { agent: to.id },
-            label: None,
-            tags: Vec::new(),
-            parent: Some(held.grant.id),
-            depth: held.grant.depth + 1,
             delegable: wanted.delegable,
             scope_constraint,
-            created_at: now,
             expires_at: [end, held.grant.expires_at].into_iter().flatten().min(),
-            last_used_at: None,
-            scope_mismatch: None,
-            ..held.grant.clone()
+            ..held.grant.delegated_to(to.id, now)
         };
         note(row, |row| row.subject("grant", child.id));
         let answer = json!({

@@ -7,10 +7,10 @@ use alter_core::origin::is_bare_https;
 
 use crate::api::Vault;
 use crate::crypto::SealedSecret;
-use crate::model::{AppId, Credential, RegistrationKind};
+use crate::model::{AppId, Credential};
 use crate::oauth::catalogue::Provider;
 use crate::oauth::login;
-use crate::oauth::registration::read_settings;
+use crate::oauth::registration::settings_of;
 use crate::store::StoreError;
 
 /// Finds out where the APIs of an app's logins are; asks for each provider once.
@@ -45,8 +45,7 @@ impl<'v> Places<'v> {
         match self.entries.entry(provider.to_owned()) {
             Entry::Occupied(known) => Ok(known.into_mut().as_ref()),
             Entry::Vacant(place) => {
-                let found = self.vault.store.registration(self.app, RegistrationKind::Provider, provider.to_owned()).await?;
-                let settings = found.map(|found| read_settings(&found.registration)).transpose()?;
+                let settings = settings_of(&*self.vault.store, self.app, provider).await?;
                 Ok(place.insert(settings.and_then(|settings| settings.provider(provider).cloned())).as_ref())
             }
         }

@@ -1,6 +1,5 @@
 //! `grant_policy` of a request.
 
-use http::StatusCode;
 use time::format_description::well_known::Iso8601;
 
 use crate::api::members::Members;
@@ -99,7 +98,7 @@ fn moment(text: &str) -> Option<Timestamp> {
 }
 
 fn unprocessable(refusal: &Refusal) -> Refusal {
-    Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_grant_policy", refusal.reason().to_owned())
+    Refusal::unprocessable("invalid_grant_policy", refusal.reason().to_owned())
 }
 
 #[cfg(test)]

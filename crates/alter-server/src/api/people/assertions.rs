@@ -206,7 +206,7 @@ fn checked_audience(audience: Option<String>) -> Result<String, Refusal> {
     };
     audience.filter(|audience| audience.chars().count() <= LONGEST_AUDIENCE && scheme_fits(audience)).ok_or_else(|| {
         let message = format!("audience must be a URI such as https://memory.example.com, of at most {LONGEST_AUDIENCE} characters.");
-        Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_audience", message)
+        Refusal::unprocessable("invalid_audience", message)
     })
 }
 

@@ -1,7 +1,5 @@
 //! Whose grants a user token gives sight of.
 
-use http::StatusCode;
-
 use super::idp::{Idp, person_of};
 use crate::api::Vault;
 use crate::api::refusal::Refusal;
@@ -23,7 +21,7 @@ pub async fn membership(vault: &Vault, app: AppId, token: &str) -> Result<Member
 /// ever be seen to belong.
 pub async fn issuer_with_groups(vault: &Vault, app: AppId, named: &str) -> Result<String, Refusal> {
     let idp = Idp::required(vault, app).await?;
-    let unsupported = |message: &str| Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, "unsupported_group_source", message);
+    let unsupported = |message: &str| Refusal::unprocessable("unsupported_group_source", message);
     if named != idp.settings.issuer && named != idp.registration.id.to_string() {
         return Err(unsupported("idp_id names no identity provider of this application."));
     }

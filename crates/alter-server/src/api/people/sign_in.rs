@@ -64,10 +64,9 @@ pub async fn ask(State(vault): State<Arc<Vault>>, token: Result<Path<String>, Pa
 async fn asking(vault: &Vault, ticket: &Ticket, token: &str, request_id: &str) -> Result<Response, Refusal> {
     let idp = Idp::required(vault, ticket.app).await?;
     let app = vault.store.app(ticket.app).await?.ok_or_else(Refusal::internal)?;
-    let place = authorization_endpoint(vault, &idp).await?;
-    let host = place.as_ref().and_then(Uri::host).unwrap_or("its identity provider");
-    let places: Vec<Uri> = place.iter().cloned().collect();
-    Ok(page::show(StatusCode::OK, &Asking { app: &app.name, host, token, request_id }, Forms::Elsewhere(&places), false))
+    let entrance = Entrance::of(vault, &idp).await?;
+    let asking = Asking { app: &app.name, host: entrance.host(), token, request_id };
+    Ok(page::show(StatusCode::OK, &asking, entrance.forms(), false))
 }
 
 /// Who asks, and a button.
@@ -80,13 +79,28 @@ struct Asking<'a> {
     request_id: &'a str,
 }
 
-/// Where the identity provider signs people in.
-///
-/// # Errors
-/// 503 if it cannot be asked.
-pub async fn authorization_endpoint(vault: &Vault, idp: &Idp) -> Result<Option<Uri>, Refusal> {
-    let metadata = vault.issuers.metadata(&idp.settings.issuer).await.map_err(|trouble| super::idp::unavailable(&trouble))?;
-    Ok(metadata.authorization_endpoint.clone())
+/// Where the identity provider signs people in: what a page says of it before it sends them there.
+pub struct Entrance(Option<Uri>);
+
+impl Entrance {
+    /// Asks the identity provider.
+    ///
+    /// # Errors
+    /// 503 if it cannot be asked.
+    pub async fn of(vault: &Vault, idp: &Idp) -> Result<Self, Refusal> {
+        let metadata = vault.issuers.metadata(&idp.settings.issuer).await.map_err(|trouble| super::idp::unavailable(&trouble))?;
+        Ok(Self(metadata.authorization_endpoint.clone()))
+    }
+
+    /// Its host, for people.
+    pub fn host(&self) -> &str {
+        self.0.as_ref().and_then(Uri::host).unwrap_or("its identity provider")
+    }
+
+    /// Where the forms of the page may lead.
+    pub fn forms(&self) -> Forms<'_> {
+        Forms::Elsewhere(self.0.as_slice())
+    }
 }
 
 /// `POST /sign-in/{token}`

@@ -17,15 +17,15 @@ use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, Request, State};
 use axum::response::Response;
 use axum::routing::{get, post};
+use http::StatusCode;
 use http::header::SET_COOKIE;
 use http::request::Parts;
-use http::{StatusCode, Uri};
 
 use self::view::{Entry, entries};
 use super::Vault;
 use super::people::browser::{self, Visitor};
 use super::people::idp::Idp;
-use super::people::sign_in;
+use super::people::sign_in::{self, Entrance};
 use super::refusal::Refusal;
 use super::request_id::RequestId;
 use super::web::form::Form;
@@ -101,11 +101,9 @@ fn unknown(request_id: &str) -> Response {
 
 async fn ask_to_sign_in(vault: &Vault, app: &App, request_id: &str) -> Result<Response, Refusal> {
     let idp = Idp::required(vault, app.id).await?;
-    let place = sign_in::authorization_endpoint(vault, &idp).await?;
-    let host = place.as_ref().and_then(Uri::host).unwrap_or("its identity provider");
-    let places: Vec<Uri> = place.iter().cloned().collect();
-    let shown = SignInPage { app: &app.name, path: &path(app), host, request_id };
-    Ok(page::show(StatusCode::OK, &shown, Forms::Elsewhere(&places), false))
+    let entrance = Entrance::of(vault, &idp).await?;
+    let shown = SignInPage { app: &app.name, path: &path(app), host: entrance.host(), request_id };
+    Ok(page::show(StatusCode::OK, &shown, entrance.forms(), false))
 }
 
 async fn wallet(vault: &Vault, app: &App, visitor: &Visitor, request_id: &str) -> Result<Response, Refusal> {
