@@ -47,6 +47,8 @@ impl Members {
     pub fn text(&mut self, name: &str) -> Result<Option<String>, Refusal> {
         match self.members.remove(name) {
             None | Some(Value::Null) => Ok(None),
+            // PostgreSQL keeps no NUL in a text, and nobody means one.
+            Some(Value::String(text)) if text.contains('\0') => Err(self.invalid(name, "must not contain U+0000")),
             Some(Value::String(text)) if !text.is_empty() => Ok(Some(text)),
             Some(_) => Err(self.invalid(name, "must be text that is not empty")),
         }
@@ -75,19 +77,14 @@ impl Members {
 
     /// Takes a member that must be a list of texts, none of them empty, if it is there and not null.
     pub fn texts(&mut self, name: &str) -> Result<Option<Vec<String>>, Refusal> {
-        let wrong = || self.invalid(name, "must be a list of texts, none of them empty");
-        match self.members.get(name) {
-            None | Some(Value::Null) => {
-                self.members.remove(name);
-                return Ok(None);
-            }
-            Some(Value::Array(_)) => {}
-            Some(_) => return Err(wrong()),
-        }
-        let Some(Value::Array(items)) = self.members.remove(name) else { return Ok(None) };
+        let items = match self.members.remove(name) {
+            None | Some(Value::Null) => return Ok(None),
+            Some(Value::Array(items)) => items,
+            Some(_) => vec![Value::Null],
+        };
         let text = |item: Value| match item {
-            Value::String(text) if !text.is_empty() => Ok(text),
-            _ => Err(self.invalid(name, "must be a list of texts, none of them empty")),
+            Value::String(text) if !text.is_empty() && !text.contains('\0') => Ok(text),
+            _ => Err(self.invalid(name, "must be a list of texts, none of them empty or with U+0000 in it")),
         };
         items.into_iter().map(text).collect::<Result<_, _>>().map(Some)
     }
@@ -159,13 +156,14 @@ mod tests {
     #[test]
     fn a_wrong_type_names_the_member_by_its_path() {
         type Take = fn(&mut Members) -> Option<Refusal>;
-        let takers: [(&str, Take); 6] = [
+        let takers: [(&str, Take); 7] = [
             (r#"{"a":""}"#, |members| members.text("a").err()),
             (r#"{"a":-1}"#, |members| members.whole_number("a").err()),
             (r#"{"a":1}"#, |members| members.boolean("a").err()),
             (r#"{"a":["x",""]}"#, |members| members.texts("a").err()),
             (r#"{"a":"x"}"#, |members| members.texts("a").err()),
             (r#"{"a":[]}"#, |members| members.object("a").err()),
+            (r#"{"a":["x\u0000"]}"#, |members| members.texts("a").err()),
         ];
         for (body, take) in takers {
             let refusal = take(&mut of(body)).expect("refused");
@@ -174,6 +172,7 @@ mod tests {
         let mut outer = of(r#"{"a":{"b":1}}"#);
         let mut inner = outer.object("a").unwrap().expect("an object");
         assert!(inner.text("b").unwrap_err().message().starts_with("a.b must be "));
+        assert!(of(r#"{"a":"x\u0000y"}"#).text("a").unwrap_err().message().starts_with("a must not contain U+0000"));
         assert!(of("{}").required_text("a").unwrap_err().message().starts_with("a is missing"));
         let long = format!(r#"{{"user_token":"{}"}}"#, "x".repeat(8193));
         assert!(of(&long).user_token().unwrap_err().message().contains("8192"));

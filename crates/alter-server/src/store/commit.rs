@@ -198,6 +198,18 @@ pub enum Effect {
         /// The grant.
         grant: GrantId,
     },
+    /// A login is about to reach further, and what was delegated of it shall not: each delegated grant of the credential that has no scope constraint gets
+    /// this one. No grant is a reason to decline.
+    NarrowDelegations {
+        /// The app.
+        app: AppId,
+        /// The login.
+        credential: CredentialId,
+        /// The delegated grant that was agreed with what is new; what is delegated from it is not excepted.
+        except: Option<GrantId>,
+        /// What the login reached until now.
+        scopes: Vec<String>,
+    },
     /// What one agent holds of a grant by delegation is revoked, as by [`Effect::RevokeGrant`]. Declined unless it is a grant of the app; nothing
     /// to revoke is not a reason.
     RevokeDelegation {
@@ -332,6 +344,7 @@ impl Effect {
             | Self::RenewGrant { app, .. }
             | Self::RevokeGrant { app, .. }
             | Self::RevokeDelegation { app, .. }
+            | Self::NarrowDelegations { app, .. }
             | Self::UpdateApp { app, .. }
             | Self::SetAgentStatus { app, .. }
             | Self::LeaseCredential { app, .. }

@@ -11,6 +11,7 @@ use alter_server::model::{
 };
 use alter_server::store::{Commit, Declined, Effect, Entity, Lookup};
 
+use super::credentials::login;
 use super::harness::{Furnished, NOON, Vault, declined, many, person, user};
 
 pub fn agent(app: AppId, name: &str) -> Agent {
@@ -147,6 +148,29 @@ async fn a_revocation_ends_every_descendant_and_nothing_else() {
     assert_eq!(status(&vault, &sibling).await, Revoked);
     let unknown = Effect::RevokeDelegation { app: made.app.id, parent: GrantId::random(), agent: first };
     assert_eq!(declined(vault.apply(made.chain(), unknown).await), Declined::NotFound(Entity::Grant));
+}
+
+#[tokio::test]
+async fn what_was_delegated_of_a_login_stays_within_what_it_reached() {
+    let vault = Vault::new();
+    let made = vault.furnished("shop").await;
+    let credential = login(&vault, &made, user("u1")).await;
+    let root = Grant::root(made.app.id, Opens::Login(credential.id), user("u1"), vault.now());
+    let child = delegated(&root, AgentId::random());
+    let agreed = delegated(&root, AgentId::random());
+    let passed_on = delegated(&agreed, AgentId::random());
+    let narrow = Grant { scope_constraint: Some(Vec::new()), ..delegated(&root, AgentId::random()) };
+    for grant in [&root, &child, &agreed, &passed_on, &narrow] {
+        create(&vault, &made, grant).await.unwrap();
+    }
+    let scopes = vec!["read".to_owned()];
+    let effect = Effect::NarrowDelegations { app: made.app.id, credential: credential.id, except: Some(agreed.id), scopes: scopes.clone() };
+    vault.apply(made.chain(), effect).await.unwrap();
+    let mut constraints = Vec::new();
+    for grant in [&root, &child, &agreed, &passed_on, &narrow] {
+        constraints.push(vault.store.grant(grant.app, grant.id).await.unwrap().found().unwrap().scope_constraint);
+    }
+    assert_eq!(constraints, [None, Some(scopes.clone()), None, Some(scopes), Some(Vec::new())]);
 }
 
 #[tokio::test]

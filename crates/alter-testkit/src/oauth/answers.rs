@@ -21,7 +21,7 @@ pub(super) fn answer(ledger: &Mutex<Ledger>, request: &Request) -> Option<Respon
         ("POST", "/token") => token(ledger, request),
         ("POST", "/revoke") => revoke(ledger, request),
         ("GET", "/.well-known/oauth-authorization-server") => Some(metadata(&lock(ledger).url)),
-        ("GET", "/userinfo") => Some(protected(ledger, request, &json!({ "sub": "1", "email": "ada@example.com" }))),
+        ("GET", "/userinfo") => Some(protected(ledger, request, &json!({ "sub": "1", "email": lock(ledger).email }))),
         (_, path) if path.starts_with("/api/") => Some(protected(ledger, request, &json!({ "ok": true, "path": path }))),
         _ => Some(Response::json(404, &json!({ "error": "not_found" }))),
     }

@@ -97,6 +97,11 @@ impl OAuthServer {
         lock(&self.ledger).revocation_script = acts.iter().copied().collect();
     }
 
+    /// Says whose account browsers are signed in to from now on: `ada@example.com` at first.
+    pub fn sign_in(&self, email: &str) {
+        email.clone_into(&mut lock(&self.ledger).email);
+    }
+
     /// Logs somebody in without a browser.
     #[must_use]
     pub fn login(&self) -> Login {

@@ -39,6 +39,8 @@ pub(super) struct Ledger {
     pub script: VecDeque<Act>,
     pub revocation_script: VecDeque<Act>,
     pub scopes: String,
+    /// Whose account is signed in at the provider.
+    pub email: String,
     pub exchanged: Vec<String>,
     pub revoked: Vec<String>,
     pub revocations: usize,
@@ -57,6 +59,7 @@ impl Ledger {
             script: VecDeque::new(),
             revocation_script: VecDeque::new(),
             scopes: SCOPES.to_owned(),
+            email: "ada@example.com".to_owned(),
             exchanged: Vec::new(),
             revoked: Vec::new(),
             revocations: 0,

@@ -9,7 +9,7 @@ use http::StatusCode;
 use http::request::Parts;
 
 use super::consent::{Agreed, Choice};
-use super::session::{DeclinedProvider, Failed, Stored, row};
+use super::session::{DeclinedProvider, Failed, Flow, Stored, row};
 use crate::api::Vault;
 use crate::api::people::browser;
 use crate::api::refusal::Refusal;
@@ -159,18 +159,24 @@ impl Arrival<'_> {
     async fn agreed(&self, mut stored: Stored, registered: &Registered, login: &Login, choice: Choice) -> Result<Response, Refusal> {
         let base_url = login.told.base_url.as_deref().or(registered.client.provider().api.base_url.as_deref());
         for _ in 0..MOST_ATTEMPTS {
-            let (credential, effect) = match self.credential(&stored, login).await? {
+            let kept = match self.keep(&stored, login).await? {
                 Ok(kept) => kept,
                 Err(unkept) => return self.unkept(&stored, &unkept).await,
             };
-            let app = stored.ticket.app;
+            let (app, credential) = (stored.ticket.app, &kept.credential);
             let agreed = Agreed::of(self.vault, app, &stored.session, Opens::Login(credential.id), choice).await?;
             let mut session = stored.session.clone();
             session.progress.declined.retain(|declined| declined.provider_id != self.provider);
             session.progress.grants.retain(|grant| grant["provider_id"] != self.provider);
-            session.progress.grants.push(agreed.told(self.provider, Some(&credential), base_url));
+            session.progress.grants.push(agreed.told(self.provider, Some(credential), base_url));
             let row = row(app, "connect.complete", stored.ticket.id, self.request_id).provider(self.provider).grant(agreed.grant.id);
-            let effects = std::iter::once(effect).chain(agreed.effects).chain([stored.advanced(&session)]).collect();
+            let narrowing = kept.reached_before.map(|scopes| Effect::NarrowDelegations {
+                app,
+                credential: kept.credential.id,
+                except: agreed.delegated,
+                scopes,
+            });
+            let effects = [kept.effect].into_iter().chain(agreed.effects).chain(narrowing).chain([stored.advanced(&session)]).collect();
             match record::settle(self.vault, row, effects).await {
                 Ok(()) => return Ok(onward(self.vault, self.trip)),
                 Err(CommitError::Declined(Declined::Changed(Entity::Credential | Entity::Grant) | Declined::GrantRevoked)) => {}
@@ -192,7 +198,7 @@ impl Arrival<'_> {
     }
 
     /// The credential with the new tokens: the one that was there for this account, or a new one.
-    async fn credential(&self, stored: &Stored, login: &Login) -> Result<Result<(Credential, Effect), Unkept>, Refusal> {
+    async fn keep(&self, stored: &Stored, login: &Login) -> Result<Result<KeptLogin, Unkept>, Refusal> {
         let (vault, app, now) = (self.vault, stored.ticket.app, self.vault.clock.now());
         let account = login.told.account.clone().map(|identifier| Account { identifier, display_name: None });
         let before = self.before(stored, account.as_ref()).await?;
@@ -228,7 +234,7 @@ impl Arrival<'_> {
                 ..Credential::first(id, app, CredentialKind::Oauth, self.provider, owner, now)
             };
             let effect = Effect::CreateCredential { credential: Box::new(credential.clone()), sealed };
-            return Ok(Ok((credential, effect)));
+            return Ok(Ok(KeptLogin { credential, effect, reached_before: None }));
         };
         let renewal = Renewal {
             app,
@@ -240,8 +246,10 @@ impl Arrival<'_> {
             scopes: Some(login.scopes.clone()),
             account: account.clone(),
         };
+        let reaches_further = login.scopes.iter().any(|scope| !before.scopes.contains(scope));
+        let reached_before = reaches_further.then(|| before.scopes.clone());
         let credential = Credential { scopes: login.scopes.clone(), account: account.or_else(|| before.account.clone()), ..before };
-        Ok(Ok((credential, Effect::RenewCredential { renewal: Box::new(renewal), sealed })))
+        Ok(Ok(KeptLogin { credential, effect: Effect::RenewCredential { renewal: Box::new(renewal), sealed }, reached_before }))
     }
 
     /// The login that is brought back: the repaired grant's, or the holder's of the same account.
@@ -328,12 +336,27 @@ impl Arrival<'_> {
     /// A repair brings back the login that was there. Another account would change what existing grants open.
     async fn other_account(&self, stored: &Stored) -> Result<Response, Refusal> {
         let row = row(stored.ticket.app, "connect.complete", stored.ticket.id, self.request_id).provider(self.provider);
-        record::commit(self.vault, row.refused("account_mismatch", Some("another account came back")), Vec::new()).await?;
+        // Without being asked to let the person pick, the provider would bring the same account again.
+        let mut session = stored.session.clone();
+        if let Flow::Logins { switch_account, .. } = &mut session.flow {
+            *switch_account = true;
+        }
+        let row = row.refused("account_mismatch", Some("another account came back"));
+        record::commit(self.vault, row, vec![stored.advanced(&session)]).await?;
         let paragraphs = ["This access belongs to another account at the provider than the one you chose. Nothing was changed."];
         let again = self.trip.kept.back_to.as_ref().map(|path| ("Try again with the other account", path.expose()));
         let message = Message { title: "That was another account", paragraphs: &paragraphs, link: again, request_id: self.request_id };
         Ok(message.show(StatusCode::OK))
     }
+}
+
+/// A login that is kept.
+struct KeptLogin {
+    credential: Credential,
+    /// What makes it so.
+    effect: Effect,
+    /// The scopes that it had, if it reaches further now: what was delegated of it before stays within them.
+    reached_before: Option<Vec<String>>,
 }
 
 /// Why a login is not kept.

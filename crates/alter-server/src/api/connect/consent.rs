@@ -7,7 +7,7 @@ use super::session::Session;
 use crate::api::Vault;
 use crate::api::grants::held;
 use crate::api::refusal::Refusal;
-use crate::model::{AppId, Credential, Grant, GrantFilter, GrantPolicy, GrantStatus, Opens, ShownStatus};
+use crate::model::{AppId, Credential, Grant, GrantFilter, GrantId, GrantPolicy, GrantStatus, Opens, ShownStatus};
 use crate::store::{Effect, Page};
 
 /// What the person chose.
@@ -28,6 +28,8 @@ pub struct Agreed {
     pub again: bool,
     /// What makes it so.
     pub effects: Vec<Effect>,
+    /// The grant of the session's agent, if it has one.
+    pub delegated: Option<GrantId>,
     /// What the application is told about the delegation.
     delegation: Option<Value>,
 }
@@ -54,7 +56,7 @@ impl Agreed {
     /// # Errors
     /// The store's.
     pub async fn with(vault: &Vault, session: &Session, grant: Grant, choice: Choice) -> Result<Self, Refusal> {
-        Self { grant, again: true, effects: Vec::new(), delegation: None }.delegated(vault, session, choice).await
+        Self { grant, again: true, effects: Vec::new(), delegated: None, delegation: None }.delegated(vault, session, choice).await
     }
 
     /// Adds the delegation to the session's agent. One that is as far-reaching as was agreed now stays, with everything that was passed on from it.
@@ -76,8 +78,9 @@ impl Agreed {
         };
         self.delegation = Some(json!({ "agent_id": agent, "delegable": delegable, "policy_refused": false }));
         match before {
-            Some(before) if stays(&before, &child) => {}
+            Some(before) if stays(&before, &child) => self.delegated = Some(before.id),
             before => {
+                self.delegated = Some(child.id);
                 self.effects.extend(before.map(|before| Effect::RevokeGrant { app, grant: before.id }));
                 self.effects.push(Effect::CreateGrant(Box::new(child)));
             }
@@ -134,7 +137,7 @@ fn renewed(vault: &Vault, session: &Session, before: Grant, choice: Choice) -> A
     };
     let effect = Effect::RenewGrant { app: before.app, grant: before.id, expires_at, policy: policy.clone() };
     let grant = Grant { expires_at, policy, scope_mismatch: None, ..before };
-    Agreed { grant, again: true, effects: vec![effect], delegation: None }
+    Agreed { grant, again: true, effects: vec![effect], delegated: None, delegation: None }
 }
 
 fn made(vault: &Vault, app: AppId, session: &Session, opens: Opens, choice: Choice) -> Agreed {
@@ -145,5 +148,5 @@ fn made(vault: &Vault, app: AppId, session: &Session, opens: Opens, choice: Choi
         expires_at: lifetime::end(session, choice.lifetime_s, now),
         ..Grant::root(app, opens, session.holder.clone(), now)
     };
-    Agreed { effects: vec![Effect::CreateGrant(Box::new(grant.clone()))], grant, again: false, delegation: None }
+    Agreed { effects: vec![Effect::CreateGrant(Box::new(grant.clone()))], grant, again: false, delegated: None, delegation: None }
 }

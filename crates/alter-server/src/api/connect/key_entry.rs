@@ -9,7 +9,7 @@ use http::StatusCode;
 
 use super::consent::{Agreed, Choice};
 use super::lifetime::{self, Offer};
-use super::pages::{Named, Visit, choice};
+use super::pages::{Named, Typed, Visit, choice};
 use super::session::{Failed, Flow, KeyStep, Stored};
 use super::start_key::existing;
 use crate::api::injection::{Prepared, Unusable, Values};
@@ -28,6 +28,14 @@ pub struct Attempt {
     problem: Option<(Option<&'static str>, String)>,
     /// What was typed and is not secret, by field.
     typed: BTreeMap<&'static str, String>,
+    /// What was chosen.
+    chosen: Typed,
+}
+
+impl Attempt {
+    fn of(secret: &ManagedSecret, form: &Form, problem: (Option<&'static str>, String)) -> Self {
+        Self { problem: Some(problem), typed: typed(secret, form), chosen: Typed::of(form) }
+    }
 }
 
 /// A field of the page.
@@ -51,6 +59,7 @@ struct KeyPage<'a> {
     offers: Vec<Offer>,
     agent: Option<&'a str>,
     asks_delegable: bool,
+    passes_on: bool,
     person: Option<String>,
     problem: Option<String>,
     request_id: &'a str,
@@ -97,9 +106,10 @@ pub async fn ask(visit: &Visit<'_>, stored: &Stored, visitor: Option<&Visitor>, 
         hosts: &secret.allowed_hosts,
         step: *step,
         fields: if *step == KeyStep::FastPath { Vec::new() } else { fields(secret.kind).iter().map(field).collect() },
-        offers: offers(visit, stored, *step),
+        offers: offers(visit, stored, *step, attempt.chosen.lifetime_s),
         agent: named.agent.as_deref(),
         asks_delegable: stored.session.delegable == Some(true),
+        passes_on: attempt.chosen.delegable,
         person: visitor.map(Visitor::shown_name),
         problem: attempt.problem.as_ref().map(|(_, problem)| problem.clone()),
         request_id: visit.request_id,
@@ -109,13 +119,14 @@ pub async fn ask(visit: &Visit<'_>, stored: &Stored, visitor: Option<&Visitor>, 
 }
 
 /// How long the access may last: of a new key, or of the delegation to an agent. What the person has, and a repaired key, stay as they are.
-fn offers(visit: &Visit<'_>, stored: &Stored, step: KeyStep) -> Vec<Offer> {
+/// `before` is what was chosen before, in seconds.
+fn offers(visit: &Visit<'_>, stored: &Stored, step: KeyStep, before: Option<u64>) -> Vec<Offer> {
     let chooses = match step {
         KeyStep::KeyEntry => true,
         KeyStep::FastPath => stored.session.agent.is_some(),
         KeyStep::Repair => false,
     };
-    if chooses { lifetime::offers(&stored.session, visit.vault.clock.now()) } else { Vec::new() }
+    if chooses { lifetime::offers_again(&stored.session, visit.vault.clock.now(), before) } else { Vec::new() }
 }
 
 /// Takes what the person decided.
@@ -125,8 +136,8 @@ fn offers(visit: &Visit<'_>, stored: &Stored, step: KeyStep) -> Vec<Offer> {
 pub async fn decide(visit: &Visit<'_>, stored: &Stored, form: &Form, visitor: Option<&Visitor>) -> Result<Response, Refusal> {
     let Flow::Key { step, .. } = &stored.session.flow else { return Ok(visit.back(&[])) };
     let secret = secret(visit, stored).await?;
-    let Some(choice) = choice(&offers(visit, stored, *step), form) else {
-        let attempt = Attempt { problem: Some((None, "Choose for how long.".to_owned())), typed: typed(&secret, form) };
+    let Some(choice) = choice(&offers(visit, stored, *step, None), form) else {
+        let attempt = Attempt::of(&secret, form, (None, "Choose for how long.".to_owned()));
         return ask(visit, stored, visitor, &attempt).await;
     };
     if *step == KeyStep::FastPath {
@@ -134,7 +145,7 @@ pub async fn decide(visit: &Visit<'_>, stored: &Stored, form: &Form, visitor: Op
     }
     match prepared(&secret, form) {
         Err(unusable) => {
-            let attempt = Attempt { problem: Some(problem(&secret, &unusable)), typed: typed(&secret, form) };
+            let attempt = Attempt::of(&secret, form, problem(&secret, &unusable));
             ask(visit, stored, visitor, &attempt).await
         }
         Ok(prepared) => keep(visit, stored, &secret, &prepared, choice).await,

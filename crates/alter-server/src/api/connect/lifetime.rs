@@ -51,6 +51,15 @@ pub fn offers(session: &Session, now: Timestamp) -> Vec<Offer> {
     spans.into_iter().map(offer).collect()
 }
 
+/// As [`offers`], with what the person has chosen before, if it is still offered.
+pub fn offers_again(session: &Session, now: Timestamp, before: Option<u64>) -> Vec<Offer> {
+    let mut offers = offers(session, now);
+    if offers.iter().any(|offer| Some(offer.seconds) == before) {
+        offers.iter_mut().for_each(|offer| offer.chosen = Some(offer.seconds) == before);
+    }
+    offers
+}
+
 /// The longest that the application allows, in seconds from now.
 fn longest(session: &Session, now: Timestamp) -> Option<u64> {
     let left = session.ends_at.map(|end| u64::try_from((end.as_millis() - now.as_millis()) / 1000).unwrap_or(0));

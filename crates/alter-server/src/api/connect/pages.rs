@@ -160,8 +160,14 @@ impl Visit<'_> {
         Ok(response)
     }
 
-    /// Shows who asks for logins. `problem` is what was wrong with the last form.
-    async fn ask(&self, stored: &Stored, asked: &[Asked], visitor: Option<&Visitor>, problem: Option<&str>) -> Result<Response, Refusal> {
+    /// Shows who asks for logins. `again` is the form that could not be taken, and what was wrong with it.
+    async fn ask(
+        &self,
+        stored: &Stored,
+        asked: &[Asked],
+        visitor: Option<&Visitor>,
+        again: Option<(&Form, &str)>,
+    ) -> Result<Response, Refusal> {
         let named = Named::of(self.vault, stored).await?;
         let session = &stored.session;
         let mut providers = Vec::new();
@@ -178,17 +184,23 @@ impl Visit<'_> {
                 scopes: asked.scopes.iter().map(scope).collect(),
                 connected: session.is_connected(&asked.provider),
                 declined: session.has_declined(&asked.provider),
+                chosen: false,
             });
         }
-        let (done, open): (Vec<_>, Vec<_>) = providers.into_iter().partition(|provider| provider.connected);
+        let before = again.map(|(form, _)| Typed::of(form)).unwrap_or_default();
+        let (done, mut open): (Vec<_>, Vec<_>) = providers.into_iter().partition(|provider| provider.connected);
+        let chosen = open.iter().position(|provider| Some(provider.id.as_str()) == before.provider.as_deref()).unwrap_or(0);
+        open.get_mut(chosen).into_iter().for_each(|provider| provider.chosen = true);
+        let problem = again.map(|(_, problem)| problem);
         let shown = ConsentPage {
             app: &named.app,
             token: self.token,
             done,
             providers: open,
-            offers: lifetime::offers(session, self.vault.clock.now()),
+            offers: lifetime::offers_again(session, self.vault.clock.now(), before.lifetime_s),
             agent: named.agent.as_deref(),
             asks_delegable: session.delegable == Some(true),
+            passes_on: before.delegable,
             person: visitor.map(Visitor::shown_name),
             problem,
             request_id: self.request_id,
@@ -206,11 +218,11 @@ impl Visit<'_> {
             (None, _) => None,
         };
         let Some(chosen) = chosen else {
-            return self.ask(stored, asked, visitor, Some("Choose what to connect.")).await;
+            return self.ask(stored, asked, visitor, Some((form, "Choose what to connect."))).await;
         };
         match choice(&lifetime::offers(&stored.session, self.vault.clock.now()), form) {
             Some(choice) => self.depart(stored, &chosen.provider, choice).await,
-            None => self.ask(stored, asked, visitor, Some("Choose for how long.")).await,
+            None => self.ask(stored, asked, visitor, Some((form, "Choose for how long."))).await,
         }
     }
 
@@ -275,10 +287,36 @@ impl Visit<'_> {
     }
 }
 
+/// What a form said that could not be taken: nothing of it is lost when the page is shown again.
+#[derive(Debug, Default)]
+pub struct Typed {
+    /// The provider that was chosen.
+    pub provider: Option<String>,
+    /// For how long, in seconds.
+    pub lifetime_s: Option<u64>,
+    /// Whether the agent may pass the access on.
+    pub delegable: bool,
+}
+
+impl Typed {
+    /// Reads it, whether it makes sense or not.
+    pub fn of(form: &Form) -> Self {
+        Self {
+            provider: form.text("provider").map(str::to_owned),
+            lifetime_s: form.text("lifetime").and_then(|seconds| seconds.parse().ok()),
+            delegable: passes_on(form),
+        }
+    }
+}
+
+fn passes_on(form: &Form) -> bool {
+    form.text("delegable") == Some("yes")
+}
+
 /// What the form says about the access; `None` if it names a span that was not offered. The longest offer may shrink while the person reads, where it is
 /// what is left until a fixed end; the grant ends there in any case.
 pub fn choice(offers: &[Offer], form: &Form) -> Option<Choice> {
-    let delegable = form.text("delegable") == Some("yes");
+    let delegable = passes_on(form);
     let Some(longest) = offers.last() else { return Some(Choice { lifetime_s: None, delegable }) };
     let wanted: u64 = form.text("lifetime")?.parse().ok()?;
     let shrunk = longest.shrinks && (longest.seconds..=longest.seconds + LIFE.as_secs()).contains(&wanted);
@@ -354,6 +392,8 @@ struct ProviderView {
     scopes: Vec<(String, Option<String>)>,
     connected: bool,
     declined: bool,
+    /// Whether it is the one that the person chooses unless they choose another.
+    chosen: bool,
 }
 
 impl ProviderView {
@@ -372,6 +412,7 @@ struct ConsentPage<'a> {
     offers: Vec<Offer>,
     agent: Option<&'a str>,
     asks_delegable: bool,
+    passes_on: bool,
     person: Option<String>,
     problem: Option<&'a str>,
     request_id: &'a str,

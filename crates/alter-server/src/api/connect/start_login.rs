@@ -15,9 +15,9 @@ use crate::api::people::idp::Idp;
 use crate::api::pipeline::{Admitted, Answer, Call, Verdict, note};
 use crate::api::refusal::Refusal;
 use crate::audit::{AuditEntry, Outcome};
-use crate::model::{AppId, CredentialState, Grant, Opens, Person, Principal, RegistrationKind, ShownStatus};
-use crate::oauth::registration::{ProviderSettings, read_settings};
-use crate::store::GrantAccess;
+use crate::model::{AppId, Credential, CredentialKind, CredentialState, Grant, Opens, Person, Principal, RegistrationKind, ShownStatus};
+use crate::oauth::registration::{ProviderSettings, read_settings, settings_of};
+use crate::store::{CredentialFilter, GrantAccess};
 
 const MOST_SCOPES: usize = 200;
 const LONGEST_SCOPE: usize = 512;
@@ -134,8 +134,7 @@ impl Wanted {
         if let Some(id) = &self.repair {
             let access = repairable(vault, request, id, self.person.as_ref(), &asked[0].provider).await?;
             let held = access.credential.map(|credential| credential.scopes).unwrap_or_default();
-            asked[0].scopes.extend(held);
-            dedup(&mut asked[0].scopes);
+            keep_held(vault, app, &mut asked[0], held).await?;
             session.repair = Some(access.grant.id);
             session.label = access.grant.label;
             session.holder = access.grant.principal;
@@ -149,6 +148,11 @@ impl Wanted {
                 (None, None) => Principal::System,
             };
             session.agent = agent.map(|agent| agent.id).filter(|_| self.person.is_some());
+            for asked in &mut asked {
+                if let Some(held) = only_login(vault, app, &asked.provider, &session.holder).await? {
+                    keep_held(vault, app, asked, held.scopes).await?;
+                }
+            }
         }
         session.delegable = self.delegable.filter(|_| session.agent.is_some());
         let warnings = judge_constraint(self.scope_constraint.as_deref(), session.agent.is_some(), &asked)?;
@@ -187,6 +191,30 @@ impl Wanted {
         };
         providers.into_iter().map(ask).collect()
     }
+}
+
+/// Asks for the scopes that a login has beside those that the application wants: new tokens take the place of the old ones, and with fewer scopes every
+/// other grant of the login would reach less. Scopes that the operator does not allow any more are let go.
+async fn keep_held(vault: &Vault, app: AppId, asked: &mut Asked, held: Vec<String>) -> Result<(), Refusal> {
+    // Where no scopes are asked for, the provider decides what it grants.
+    if asked.scopes.is_empty() {
+        return Ok(());
+    }
+    let Some(settings) = settings_of(&*vault.store, app, &asked.provider).await? else { return Ok(()) };
+    asked.scopes.extend(held.into_iter().filter(|scope| settings.refuses(std::slice::from_ref(scope)).is_none()));
+    dedup(&mut asked.scopes);
+    Ok(())
+}
+
+/// The login of somebody at a provider. With several nobody can tell yet which of them the person will choose.
+async fn only_login(vault: &Vault, app: AppId, provider: &str, holder: &Principal) -> Result<Option<Credential>, Refusal> {
+    let filter = CredentialFilter { provider: Some(provider.to_owned()), owner: Some(holder.clone()), ..CredentialFilter::default() };
+    let found = vault.store.credentials(app, filter).await?;
+    let mut logins = found.into_iter().filter(|found| found.kind == CredentialKind::Oauth && found.state != CredentialState::Erased);
+    Ok(match (logins.next(), logins.next()) {
+        (only, None) => only,
+        _ => None,
+    })
 }
 
 fn login_hint(members: &mut Members) -> Result<Option<String>, Refusal> {

@@ -62,6 +62,9 @@ pub(super) fn apply(db: &dyn Database, uses: &mut UseCache, now: Timestamp, effe
         Effect::CreateGrant(grant) => grants::create(db, now, grant),
         Effect::RenewGrant { app, grant, expires_at, policy } => grants::renew(db, now, (*app, *grant), *expires_at, policy),
         Effect::RevokeGrant { app, grant } => grants::revoke(db, now, *app, *grant),
+        Effect::NarrowDelegations { app, credential, except, scopes } => {
+            grants::narrow_delegations(db, (*app, *credential), *except, scopes)
+        }
         Effect::RevokeDelegation { app, parent, agent } => grants::revoke_delegation(db, now, *app, *parent, *agent),
         Effect::CreateAgent(agent) => agents::create(db, agent),
         Effect::SetAgentStatus { app, agent, status } => agents::set_status(db, now, *app, *agent, *status),

@@ -385,6 +385,21 @@ pub(super) fn revoke(db: &dyn Database, now: Timestamp, app: AppId, revoked: Gra
     revoke_trees(db, now, &[revoked.0.into_bytes()])
 }
 
+/// See [`Effect::NarrowDelegations`](crate::store::Effect::NarrowDelegations).
+pub(super) fn narrow_delegations(
+    db: &dyn Database,
+    (app, credential): (AppId, CredentialId),
+    except: Option<GrantId>,
+    scopes: &[String],
+) -> Applied {
+    db.execute(
+        "UPDATE grants SET scope_constraint = ?4
+         WHERE app = ?1 AND credential = ?2 AND parent IS NOT NULL AND scope_constraint IS NULL AND id IS DISTINCT FROM ?3",
+        values![app.0.into_bytes(), credential.0.into_bytes(), maybe_bytes(except.map(|id| id.0)), to_json(&scopes)],
+    )?;
+    Ok(())
+}
+
 /// See [`Effect::RevokeDelegation`](crate::store::Effect::RevokeDelegation).
 pub(super) fn revoke_delegation(db: &dyn Database, now: Timestamp, app: AppId, parent: GrantId, agent: AgentId) -> Applied {
     grant(db, app, parent)?.found().ok_or(Stop::Declined(Declined::NotFound(Entity::Grant)))?;

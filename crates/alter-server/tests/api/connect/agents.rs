@@ -1,10 +1,14 @@
 //! Access for an agent: delegated by the person who consents, never further than they agreed.
 
+use alter_testkit::oauth::Act;
 use serde_json::{Value, json};
 
 use super::{Site, Started};
 use crate::harness::Signed;
 use crate::people::browser::Browser;
+
+/// What a person chooses.
+const WEEK: &[(&str, &str)] = &[("lifetime", "604800")];
 
 struct Planner {
     site: Site,
@@ -73,6 +77,32 @@ async fn a_person_delegates_to_an_agent_and_decides_whether_it_may_pass_it_on() 
     let never = planner.start(json!({"delegable": false})).await;
     assert_eq!(planner.agree(&mut browser, &never, &[("lifetime", "604800")]).await["delegation"]["delegable"], false);
     assert_eq!(planner.held().await[0]["delegable"], false);
+}
+
+#[tokio::test]
+async fn a_consent_for_more_scopes_widens_no_agent_that_it_does_not_name() {
+    let planner = Planner::new().await;
+    let mut browser = Browser::new();
+    let reading = json!({"required_scopes": {"test": ["read"]}});
+    planner.site.provider.script(&[Act::Scopes("read")]);
+    let started = planner.start(reading).await;
+    planner.site.sign_in(&mut browser, &started, "ada").await;
+    planner.agree(&mut browser, &started, WEEK).await;
+    let held = planner.held().await;
+    assert_eq!((&held[0]["scope_constraint"], &held[0]["scopes"]), (&Value::Null, &json!(["read"])));
+
+    // The application asks for more, and the page says nothing of the agent.
+    let more = json!({"allowed_providers": ["test"], "user_token": planner.site.user("ada")});
+    planner.site.provider.script(&[Act::Scopes("read write")]);
+    planner.agree(&mut browser, &planner.site.start(more).await, WEEK).await;
+    let kept = planner.held().await;
+    assert_eq!((&kept[0]["grant_id"], &kept[0]["scope_constraint"]), (&held[0]["grant_id"], &json!(["read"])));
+    assert_eq!(kept[0]["scopes"], json!(["read"]));
+
+    // A page that names the agent gives it what the page says.
+    planner.agree(&mut browser, &planner.start(json!({})).await, WEEK).await;
+    let now = planner.held().await;
+    assert_eq!((now.len(), &now[0]["scope_constraint"], &now[0]["scopes"]), (1, &Value::Null, &json!(["read", "write"])));
 }
 
 #[tokio::test]

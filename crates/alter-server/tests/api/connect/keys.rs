@@ -92,6 +92,7 @@ async fn a_key_that_does_not_work_any_more_is_replaced_under_its_grant() {
     let (action, _) = page.form();
     // What was typed and is no secret stays.
     let wrong = browser.post(&action, &first.url, &[("lifetime", "3600"), ("username", "ada%3Ax"), ("password", "p")]).await;
+    assert!(wrong.text.contains("value=\"3600\" required checked"), "{}", wrong.text);
     assert!(wrong.text.contains("value=\"ada:x\"") && wrong.text.contains("User name contains a colon"), "{}", wrong.text);
     browser.post(&action, &first.url, &[("lifetime", "3600"), ("username", "ada"), ("password", "first")]).await;
     let grant = grants(&site).await[0]["grant_id"].clone();

@@ -117,6 +117,43 @@ async fn only_what_is_in_force_is_repaired_and_only_with_its_own_account() {
 }
 
 #[tokio::test]
+async fn another_account_repairs_nothing_and_the_person_may_pick_anew() {
+    let site = Site::new().await;
+    site.register_with_issuer("test").await;
+    let first = site.start(json!({"allowed_providers": ["test"]})).await;
+    site.connect(&mut Browser::new(), &first).await;
+    let id = site.grant(&first).await["grant_id"].clone();
+    let repair = site.start(json!({"allowed_providers": ["test"], "repair_grant_id": id})).await;
+    let mut browser = Browser::new();
+    site.provider.sign_in("bob@example.com");
+    let departure = browser.get(&repair.url).await;
+    assert!(!departure.location().expect("a redirect").contains("select_account"));
+    let result = site.consent(&mut browser, &departure).await;
+    assert!(result.text.contains("That was another account") && result.text.contains(&repair.token), "{}", result.text);
+    assert_eq!(site.poll(&repair).await, json!({"status": "pending"}));
+    // The provider is asked to let the person pick, or it would bring the same account once more.
+    let again = browser.get(&repair.url).await;
+    assert!(again.location().expect("a redirect").contains("prompt=select_account"), "{again:?}");
+    site.provider.sign_in("ada@example.com");
+    site.consent(&mut browser, &again).await;
+    assert_eq!(site.grant(&repair).await["grant_id"], id);
+}
+
+#[tokio::test]
+async fn a_consent_for_fewer_scopes_takes_none_from_the_login() {
+    let site = Site::new().await;
+    let first = site.start(json!({"allowed_providers": ["test"]})).await;
+    site.connect(&mut Browser::new(), &first).await;
+    let fewer = json!({"allowed_providers": ["test"], "required_scopes": {"test": ["read"]}, "requested_grant": {"label": "reading"}});
+    let departure = site.agree(&mut Browser::new(), &site.start(fewer.clone()).await, &[("lifetime", "3600")]).await;
+    assert!(departure.location().expect("a redirect").contains("scope=read+write&"), "{departure:?}");
+    // What the operator does not allow any more is let go.
+    site.allow_scopes("test", &["read"]).await;
+    let departure = site.agree(&mut Browser::new(), &site.start(fewer).await, &[("lifetime", "3600")]).await;
+    assert!(departure.location().expect("a redirect").contains("scope=read&"), "{departure:?}");
+}
+
+#[tokio::test]
 async fn what_was_connected_is_told_however_the_session_ends() {
     let site = Site::new().await;
     site.register("other", "Other Drive").await;

@@ -47,6 +47,18 @@ impl Site {
         self.put_entry(entry).await;
     }
 
+    /// Registers it anew as an OpenID provider.
+    pub async fn register_with_issuer(&self, id: &str) {
+        let mut entry = self.entry(id, id);
+        entry["issuer"] = json!(self.provider.url());
+        self.put_entry(entry).await;
+    }
+
+    /// Registers it anew for these scopes and no others.
+    pub async fn allow_scopes(&self, id: &str, scopes: &[&str]) {
+        self.put(json!({"entry": self.entry(id, id), "scopes": scopes, "allowed_scopes": scopes})).await;
+    }
+
     fn entry(&self, id: &str, name: &str) -> Value {
         let url = self.provider.url();
         json!({
@@ -59,8 +71,13 @@ impl Site {
     }
 
     async fn put_entry(&self, entry: Value) {
-        let id = entry["id"].as_str().expect("an id").to_owned();
-        let wanted = json!({"client_id": CLIENT_ID, "client_secret": CLIENT_SECRET, "entry": entry, "scopes": ["read", "write"]});
+        self.put(json!({"entry": entry, "scopes": ["read", "write"]})).await;
+    }
+
+    async fn put(&self, mut wanted: Value) {
+        let id = wanted["entry"]["id"].as_str().expect("an id").to_owned();
+        wanted["client_id"] = json!(CLIENT_ID);
+        wanted["client_secret"] = json!(CLIENT_SECRET);
         let put = self.people.vault.admin(Method::PUT, &format!("/apps/demo/providers/{id}"), wanted).await;
         assert!(put.status.is_success(), "{:?}", put.json());
     }
