@@ -63,6 +63,13 @@ def make_response(raw: _engine.RawResponse) -> Response:
     return response
 
 
+def from_parts(status_code: int, headers: dict[str, str], body: bytes) -> httpx.Response:
+    """The response of an answer that the vault got and gives as its parts. The body is decoded already."""
+    framing = {"content-encoding", "content-length", "transfer-encoding"}
+    kept = {name: value for name, value in headers.items() if name.lower() not in framing}
+    return httpx.Response(status_code, headers=kept, content=body)
+
+
 def _request(_: Response, raw: _engine.RawResponse) -> httpx.Request:
     return httpx.Request(raw.request_method, raw.request_url, headers=raw.request_headers, content=raw.request_body)
 

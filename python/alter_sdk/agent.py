@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, cast
 
-from alter_sdk._connecting import Connecting
+from alter_sdk._managing import Managing
 from alter_sdk.providers.enums import CallerType
 
 if TYPE_CHECKING:
@@ -12,7 +12,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from alter_sdk._client import UserTokenGetter
+    from alter_sdk._managing import Part
     from alter_sdk.models import (
+        AgentInfo,
         DelegationResult,
         GrantPolicyInput,
         IdentityAssertion,
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
     )
 
 
-class Agent(Connecting):
+class Agent(Managing):
     """An AI agent's client of the vault. It reaches what was delegated to the agent, and its own grants.
 
     Args:
@@ -49,6 +51,19 @@ class Agent(Connecting):
         logger: logging.Logger | None = None,
     ) -> None:
         self._open("agent", api_key, timeout, caller, CallerType.AGENT, user_token_getter, logger)
+
+    def _part(self, kind: type[Part]) -> Part:
+        self._check_open()
+        return super()._part(kind)
+
+    async def me(self) -> AgentInfo:
+        """The agent that this client is, as the vault knows it. It works while the agent is suspended, too.
+
+        Raises:
+            MeRequiresAgentKeyError: This client's key is no agent's own.
+            KeyRevokedError: The key was revoked.
+        """
+        return cast("AgentInfo", await self._operate("me", {}))
 
     async def delegate(
         self,

@@ -5,8 +5,8 @@ from __future__ import annotations
 import uuid
 from typing import TYPE_CHECKING, Any, cast
 
-from alter_sdk._connecting import Connecting
 from alter_sdk._logging import Reporter
+from alter_sdk._managing import Managing
 from alter_sdk.agent import Agent
 from alter_sdk.exceptions import AlterValueError
 from alter_sdk.providers.enums import CallerType
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from alter_sdk._client import UserTokenGetter
+    from alter_sdk.agents import AgentsNamespace
     from alter_sdk.models import (
         AuthResult,
         AuthSession,
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     )
 
 
-class App(Connecting):
+class App(Managing):
     """An application's client of the vault.
 
         async with App(os.environ["ALTER_KEY"]) as app:
@@ -64,6 +65,13 @@ class App(Connecting):
         logger: logging.Logger | None = None,
     ) -> None:
         self._open("app", api_key, timeout, caller, caller_type, user_token_getter, logger)
+
+    @property
+    def agents(self) -> AgentsNamespace:
+        """The application's managed agents."""
+        from alter_sdk.agents import AgentsNamespace
+
+        return self._part(AgentsNamespace)
 
     def get_agent(self, agent_id: str | uuid.UUID) -> Agent:
         """A client that acts as one of the application's agents, with the application's key.

@@ -215,7 +215,7 @@ pub fn given(value: Given<'_, '_>) -> PyResult<Value> {
         });
     }
     if value.is_instance_of::<PyInt>() {
-        return Ok(value.extract().map_or_else(|_| Value::Other("a number with more than 38 digits".to_owned()), Value::Whole));
+        return Ok(value.extract().map_or_else(|_| large(value), Value::Whole));
     }
     if value.is_instance_of::<PyFloat>() {
         return Ok(Value::Number(value.extract()?));
@@ -235,6 +235,12 @@ pub fn given(value: Given<'_, '_>) -> PyResult<Value> {
     other(value)
 }
 
+/// A whole number by its digits, unless they are so many that Python does not write them.
+fn large(value: Given<'_, '_>) -> Value {
+    let digits = value.py().get_type::<PyInt>().call_method1("__repr__", (value,)).and_then(|digits| digits.extract());
+    digits.map_or_else(|_| Value::Other("a number with thousands of digits".to_owned()), Value::Large)
+}
+
 fn elements(value: Given<'_, '_>) -> PyResult<Vec<Value>> {
     value.try_iter()?.map(|entry| given(&entry?)).collect()
 }
@@ -246,9 +252,15 @@ fn members(items: &[(Bound<'_, PyAny>, Bound<'_, PyAny>)]) -> PyResult<Vec<(Valu
 /// A model of ours, a function, or something that the core knows only by its type's name.
 fn other(value: Given<'_, '_>) -> PyResult<Value> {
     if let Some(name) = model_name(value)? {
-        let fields = value.call_method0("model_dump")?;
+        // As JSON has them: a time is its text.
+        let options = PyDict::new(value.py());
+        options.set_item("mode", "json")?;
+        let fields = value.call_method("model_dump", (), Some(&options))?;
         let fields = items(&fields)?.unwrap_or_default();
         return Ok(Value::Model(name, members(&fields)?));
+    }
+    if value.is_instance(UUID.import(value.py(), "uuid", "UUID")?)? {
+        return Ok(Value::Id(value.str()?.to_string_lossy().into_owned()));
     }
     if value.is_callable() && !value.is_instance_of::<PyType>() {
         return Ok(Value::Function { awaited: is_coroutine_function(value)? });

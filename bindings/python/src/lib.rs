@@ -42,6 +42,12 @@ fn is_bare_https_origin(text: &str) -> bool {
     alter_core::origin::is_bare_https(text)
 }
 
+/// Whether a text is base64.
+#[pyfunction]
+fn is_base64(text: &str) -> bool {
+    alter_core::encoding::is_base64(text)
+}
+
 /// Whether a text is an ISO 8601 date or time.
 #[pyfunction]
 fn is_iso8601(text: &str) -> bool {
@@ -104,6 +110,7 @@ fn _engine(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(is_valid_key, module)?)?;
     module.add_function(wrap_pyfunction!(is_sensitive_header, module)?)?;
     module.add_function(wrap_pyfunction!(is_bare_https_origin, module)?)?;
+    module.add_function(wrap_pyfunction!(is_base64, module)?)?;
     module.add_function(wrap_pyfunction!(is_iso8601, module)?)?;
     module.add_function(wrap_pyfunction!(operations::verify_identity_assertion, module)?)?;
     module.add_function(wrap_pyfunction!(shutdown, module)?)?;

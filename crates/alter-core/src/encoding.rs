@@ -1,5 +1,22 @@
 //! Byte encodings that several rules share: hexadecimal, percent-encoding, and the form encoding of queries.
 
+use base64::Engine as _;
+use base64::alphabet::STANDARD;
+use base64::engine::{GeneralPurpose, GeneralPurposeConfig};
+
+/// Other vaults may leave unused bits of the last character set, as many encoders' readers do.
+const BASE64: GeneralPurpose = GeneralPurpose::new(&STANDARD, GeneralPurposeConfig::new().with_decode_allow_trailing_bits(true));
+
+/// The bytes of a base64 text: the standard alphabet with its padding and without line breaks. `None` if it is none.
+pub fn base64_bytes(text: &str) -> Option<Vec<u8>> {
+    BASE64.decode(text).ok()
+}
+
+/// Whether a text is base64, see [`base64_bytes`].
+pub fn is_base64(text: &str) -> bool {
+    base64_bytes(text).is_some()
+}
+
 /// Lower-case hexadecimal.
 pub fn hex(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";

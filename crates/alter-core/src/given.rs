@@ -3,6 +3,8 @@
 //! Most calls take many arguments of many types. A binding hands them over by name, as they are, and the core judges them: which of
 //! several mistakes is told first, and in which words, is then the same in every language.
 
+use std::borrow::Cow;
+
 use crate::error::{Error, Result};
 use crate::json;
 
@@ -15,10 +17,14 @@ pub enum Given {
     Flag(bool),
     /// A whole number.
     Whole(i128),
+    /// A whole number that is larger: its digits.
+    Large(String),
     /// Any other number, also one that is not finite.
     Number(f64),
     /// Text.
     Text(String),
+    /// An id that the language has a type of its own for, such as a UUID: its text.
+    Id(String),
     /// A list.
     List(Vec<Given>),
     /// Something that is written like a list and is none, such as a tuple.
@@ -52,7 +58,9 @@ impl Given {
             Self::Text(text) => text.is_empty(),
             Self::List(entries) | Self::Tuple(entries) | Self::Set(entries) => entries.is_empty(),
             Self::Map(members) => members.is_empty(),
-            Self::Flag(true) | Self::Whole(_) | Self::Model(..) | Self::Function { .. } | Self::Other(_) => false,
+            Self::Flag(true) | Self::Whole(_) | Self::Large(_) | Self::Id(_) | Self::Model(..) | Self::Function { .. } | Self::Other(_) => {
+                false
+            }
         }
     }
 
@@ -70,8 +78,10 @@ impl Given {
             Self::Null => "null",
             Self::Flag(_) => "a boolean",
             Self::Whole(_) => "a whole number",
+            Self::Large(_) => "a number with more than 38 digits",
             Self::Number(_) => "a number",
             Self::Text(_) => "text",
+            Self::Id(_) => "an id object",
             Self::List(_) => "a list",
             Self::Tuple(_) => "a tuple",
             Self::Set(_) => "a set",
@@ -81,16 +91,34 @@ impl Given {
         }
     }
 
+    /// The text of a text, an id or a number.
+    pub fn printed(&self) -> Option<String> {
+        match self {
+            Self::Text(text) | Self::Id(text) | Self::Large(text) => Some(text.clone()),
+            Self::Whole(number) => Some(number.to_string()),
+            Self::Number(number) if number.is_finite() => serde_json::Number::from_f64(*number).map(|number| number.to_string()),
+            _ => None,
+        }
+    }
+
     /// The value as compact JSON in ASCII.
     ///
     /// # Errors
     /// `AlterValueError` that names the field, if it holds something that JSON cannot.
     pub fn to_json(&self, field: &str) -> Result<String> {
+        self.to_json_utf8(field).map(json::ascii)
+    }
+
+    /// The value as compact JSON in UTF-8.
+    ///
+    /// # Errors
+    /// As [`Given::to_json`].
+    pub fn to_json_utf8(&self, field: &str) -> Result<String> {
         let mut out = String::new();
         self.write_json(&mut out).map_err(|what| {
             Error::invalid(format!("{field} holds {what}, which cannot be sent. Give texts, numbers, booleans, lists and maps."))
         })?;
-        Ok(json::ascii(out))
+        Ok(out)
     }
 
     fn write_json(&self, out: &mut String) -> std::result::Result<(), String> {
@@ -98,6 +126,7 @@ impl Given {
             Self::Null => out.push_str("null"),
             Self::Flag(flag) => out.push_str(if *flag { "true" } else { "false" }),
             Self::Whole(number) => out.push_str(&number.to_string()),
+            Self::Large(digits) => out.push_str(digits),
             Self::Number(number) => match serde_json::Number::from_f64(*number) {
                 Some(number) => out.push_str(&number.to_string()),
                 None => return Err("a number that is not finite".to_owned()),
@@ -105,7 +134,7 @@ impl Given {
             Self::Text(text) => json::push_string(out, text),
             Self::List(entries) | Self::Tuple(entries) => write_list(entries, out)?,
             Self::Map(members) | Self::Model(_, members) => write_map(members, out)?,
-            Self::Set(_) | Self::Function { .. } | Self::Other(_) => return Err(self.type_name().to_owned()),
+            Self::Id(_) | Self::Set(_) | Self::Function { .. } | Self::Other(_) => return Err(self.type_name().to_owned()),
         }
         Ok(())
     }
@@ -177,13 +206,25 @@ fn write_map(members: &[(Given, Given)], out: &mut String) -> std::result::Resul
         if position > 0 {
             out.push(',');
         }
-        let Some(name) = name.as_text() else { return Err(format!("a map with a name that is {}", name.type_name())) };
-        json::push_string(out, name);
+        json::push_string(out, &member_name(name)?);
         out.push(':');
         value.write_json(out)?;
     }
     out.push('}');
     Ok(())
+}
+
+/// A member's name as JSON has it. Python's maps have names of other types, too, and its own encoder writes them so.
+fn member_name(name: &Given) -> std::result::Result<Cow<'_, str>, String> {
+    match name {
+        Given::Text(text) => Ok(text.into()),
+        Given::Null => Ok("null".into()),
+        Given::Flag(flag) => Ok(flag.to_string().into()),
+        Given::Whole(_) | Given::Large(_) | Given::Number(_) => {
+            name.printed().map(Cow::Owned).ok_or_else(|| "a number that is not finite".to_owned())
+        }
+        other => Err(format!("a map with a name that is {}", other.type_name())),
+    }
 }
 
 /// The arguments of a call, by name. One that is not there has its default; null is a value like any other.

@@ -4,8 +4,9 @@
 
 mod common;
 
-use alter_core::client::{Arg, ClientKind, Constraints, RuleArgs};
+use alter_core::client::{Arg, ClientKind, Constraints, Operation, RuleArgs};
 use alter_core::error::Kind;
+use alter_core::given::{Args, Given};
 use alter_core::host::Leg;
 use alter_core::model::{APICallAuditLog, IdentityAssertion, UnifiedGrantListResult};
 use alter_core::signing::{SigningKey, StringToSign, canonical_path_and_query, content_sha256};
@@ -346,6 +347,60 @@ async fn errors() {
     assert_eq!(run, 98, "the vectors' token, provider and agent calls");
 }
 
+/// The operation of a vector's call, with arguments that pass.
+fn operation(call: &str) -> Option<(ClientKind, Operation, Args)> {
+    let (kind, name) = match call {
+        "agent.me" => (ClientKind::Agent, "me"),
+        "agent.proxy" => (ClientKind::Agent, "proxy_request"),
+        "proxy" => (ClientKind::App, "proxy_request"),
+        "approvals.status" => (ClientKind::App, "get_approval_status"),
+        "approvals.await" => (ClientKind::App, "await_approval"),
+        call if call.starts_with("agents.") || call.starts_with("keys.") || call == "scopes.list" => (ClientKind::App, call),
+        _ => return None,
+    };
+    let texts = ["agent_id", "key_id", "approval_id", "grant_id"].map(|name| (name.to_owned(), Given::from(common::GRANT)));
+    let more = [
+        ("name".to_owned(), "bot".into()),
+        ("method".to_owned(), "GET".into()),
+        ("url".to_owned(), "https://api.example.com/x".into()),
+        ("expires_in".to_owned(), 60u64.into()),
+        ("timeout".to_owned(), 0.01.into()),
+    ];
+    let scopes = if call.starts_with("keys.") { json!(["a"]) } else { json!({}) };
+    let version = call.starts_with("agents.update").then(|| ("expected_version".to_owned(), 1u64.into()));
+    let args = texts.into_iter().chain(more).chain([("scopes".to_owned(), Given::from(scopes))]).chain(version);
+    Some((kind, Operation::named(name)?, args.collect()))
+}
+
+#[tokio::test(start_paused = true)]
+async fn errors_of_operations() {
+    let mut run = 0;
+    for case in vectors("errors").as_array().unwrap() {
+        let Some((kind, operation, args)) = operation(text(&case["call"])) else { continue };
+        run += 1;
+        let headers = pairs(&case["headers"]);
+        let headers: Vec<(&str, &str)> = headers.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
+        let is_html = case["body"].as_str().is_some_and(|body| body.starts_with('<')) || text(&case["note"]) == "non-JSON body";
+        let raw = is_html || text(&case["body"]) == "nope";
+        let body = if raw { text(&case["body"]).to_owned() } else { case["body"].to_string() };
+        let outcome = answer(u16::try_from(case["status"].as_u64().unwrap()).unwrap(), &headers, body);
+        let script = Script::default();
+        script.vault_raw(Ok(outcome.clone())).vault_raw(Ok(outcome));
+        let expect = &case["expect"];
+        let sent = script.client(kind).operation(operation, args, None).unwrap().send().await;
+        match (sent, expect["class"].as_str()) {
+            (Ok(_), None) => {}
+            (Err(error), Some(class)) => {
+                assert_eq!(error.kind().name(), class, "{case}");
+                check_attributes(&error, expect["attributes"].as_object().unwrap(), case);
+            }
+            (Ok(_), Some(class)) => panic!("{class} is missing: {case}"),
+            (Err(error), None) => panic!("{error}: {case}"),
+        }
+    }
+    assert_eq!(run, 147, "the vectors' calls about agents, keys, scopes, the proxy and approvals");
+}
+
 fn check_attributes(error: &alter_core::error::Error, want: &serde_json::Map<String, Value>, case: &Value) {
     for (name, want) in want {
         match name.as_str() {
@@ -364,6 +419,7 @@ fn check_details(got: &serde_json::Map<String, Value>, want: &Value, case: &Valu
     for (name, want) in want {
         match want.as_str() {
             Some("{sdk_text}") => assert!(got[name].is_string()),
+            Some("{validation_errors}") => assert!(got[name].is_array()),
             Some(url) if url.contains("{base_url}") => assert_eq!(text(&got[name]), url.replace("{base_url}", common::BASE)),
             _ => assert_eq!(&got[name], want, "{name}: {case}"),
         }

@@ -116,6 +116,17 @@ export function many<T>(maker: Maker<T>, value: unknown): readonly T[] {
   return Object.freeze((value as readonly Wire[]).map((entry) => new maker(trusted(entry))));
 }
 
+/** An object whose values are another model. */
+export function mapped<T>(maker: Maker<T>, value: unknown): Readonly<Record<string, T>> {
+  const members = Object.entries(value as Record<string, Wire>);
+  return Object.freeze(Object.fromEntries(members.map(([name, member]) => [name, new maker(trusted(member))])));
+}
+
+/** The same as the vault writes it. */
+export function wires(models: Readonly<Record<string, Model>>): Wire {
+  return Object.fromEntries(Object.entries(models).map(([name, model]) => [name, model.toJSON()]));
+}
+
 /** A list of several models, told apart by a member. */
 export function either<Makers extends Record<string, Maker<unknown>>>(
   value: unknown,

@@ -44,6 +44,22 @@ def _texts(value: object) -> list[str]:
 texts_or_empty = BeforeValidator(_texts)
 
 
+def _blank_to_null(value: object) -> object:
+    return None if isinstance(value, str) and not value.strip() else value
+
+
+blank_to_null = BeforeValidator(_blank_to_null)
+
+
+def _base64_text(value: str) -> str:
+    if not _engine.is_base64(value):
+        raise ValueError("must be base64 with its padding and without line breaks")
+    return value
+
+
+base64_text = AfterValidator(_base64_text)
+
+
 def _iso_text(value: str | None) -> str | None:
     if value is not None and not _engine.is_iso8601(value):
         raise ValueError("must be an ISO 8601 time, for example 2026-01-02T03:04:05Z")

@@ -54,6 +54,8 @@ pub(super) struct Exchange<'a> {
     pub(super) context: Option<&'a str>,
     /// Whether the cached actor id is sent and one in the answer remembered.
     pub(super) actor_id: bool,
+    /// Value of the `Idempotency-Key` header, which is not signed. It may be empty.
+    pub(super) idempotency_key: Option<&'a str>,
     pub(super) traceparent: Option<&'a str>,
     /// Replaces the client's timeout: of a request that the vault is asked to hold.
     pub(super) patience: Option<Duration>,
@@ -131,6 +133,10 @@ impl<H: Host> Client<H> {
         set("traceparent", exchange.traceparent.filter(|value| traceparent::is_valid(value)).unwrap_or_default())?;
         if !exchange.body.is_empty() {
             set("content-type", "application/json")?;
+        }
+        if let Some(key) = exchange.idempotency_key {
+            let key = HeaderValue::from_str(key).map_err(|_| Error::invalid("idempotency_key cannot stand in a header."))?;
+            request.headers_mut().insert(HeaderName::from_static("idempotency-key"), key);
         }
         if let Some(patience) = exchange.patience {
             request.extensions_mut().insert(Patience(patience));

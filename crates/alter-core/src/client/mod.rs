@@ -34,6 +34,7 @@ use crate::signing::SigningKey;
 use crate::token::RetryInfo;
 use background::Background;
 use exchange::BaseUrl;
+use operations::KnownProviders;
 
 /// A client of one vault with one API key. Cloning is cheap and gives the same client; all methods may be called from many threads.
 pub struct Client<H: Host> {
@@ -59,12 +60,19 @@ struct View {
     constraints: Option<Constraints>,
     retry_info: Mutex<Option<RetryInfo>>,
     actor_id: Mutex<Option<String>>,
+    providers: Mutex<Option<KnownProviders>>,
     closed: AtomicBool,
 }
 
 impl View {
     fn new(constraints: Option<Constraints>, actor_id: Option<String>) -> Arc<Self> {
-        Arc::new(Self { constraints, retry_info: Mutex::default(), actor_id: Mutex::new(actor_id), closed: AtomicBool::new(false) })
+        Arc::new(Self {
+            constraints,
+            retry_info: Mutex::default(),
+            actor_id: Mutex::new(actor_id),
+            providers: Mutex::default(),
+            closed: AtomicBool::new(false),
+        })
     }
 }
 

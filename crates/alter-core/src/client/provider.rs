@@ -69,6 +69,7 @@ impl<H: Host> Client<H> {
                 caller: call.caller.as_deref(),
                 context: call.context_header.as_deref(),
                 actor_id: true,
+                idempotency_key: None,
                 traceparent: call.traceparent.as_deref(),
                 patience: None,
             })

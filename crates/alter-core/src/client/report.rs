@@ -143,6 +143,7 @@ impl<H: Host> Client<H> {
                 caller: delivery.caller.as_deref(),
                 context: delivery.context.as_deref(),
                 actor_id: delivery.actor_id,
+                idempotency_key: None,
                 traceparent: delivery.traceparent.as_deref(),
                 patience: None,
             });

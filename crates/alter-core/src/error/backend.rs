@@ -33,7 +33,7 @@ pub fn from_backend(answer: &BackendAnswer<'_>) -> Error {
 
 /// The body as an object: what stands under `detail` if that is an object, else the body itself, with the status added. A body that is not
 /// a JSON object is not kept: it may be a proxy's page with anything in it.
-fn read_body(answer: &BackendAnswer<'_>) -> (Map<String, Value>, bool) {
+pub(super) fn read_body(answer: &BackendAnswer<'_>) -> (Map<String, Value>, bool) {
     let parsed = serde_json::from_slice::<Value>(answer.body);
     let is_json = parsed.is_ok();
     let mut body = match parsed {
@@ -113,7 +113,7 @@ fn has_no_row(status: u16) -> bool {
 }
 
 /// What the vault said, else a text of ours. A blocked destination always gets ours, which says what to do.
-fn message(kind: Kind, body: &Map<String, Value>, status: u16) -> String {
+pub(super) fn message(kind: Kind, body: &Map<String, Value>, status: u16) -> String {
     match (kind, text(body, "message")) {
         (Kind::BlockedDestination, _) => {
             "The vault does not let this credential go to the URL's host. Check the URL, or add the host to the secret's allowed hosts."
@@ -141,7 +141,7 @@ pub(crate) fn cut(text: &str, longest: usize) -> String {
 }
 
 /// Sets details and the attributes that the kind takes from the body.
-fn fill(error: Error, mut body: Map<String, Value>, answer: &BackendAnswer<'_>, is_json: bool) -> Error {
+pub(super) fn fill(error: Error, mut body: Map<String, Value>, answer: &BackendAnswer<'_>, is_json: bool) -> Error {
     // A vault that fails half-way may have written the token answer already. What a caller can look at never holds it.
     for name in ["access_token", "additional_credentials"] {
         body.remove(name);
@@ -240,7 +240,7 @@ fn nested_details(body: &Map<String, Value>) -> Map<String, Value> {
     body.get("details").and_then(Value::as_object).cloned().unwrap_or_default()
 }
 
-fn text<'a>(body: &'a Map<String, Value>, name: &str) -> Option<&'a str> {
+pub(super) fn text<'a>(body: &'a Map<String, Value>, name: &str) -> Option<&'a str> {
     body.get(name).and_then(Value::as_str)
 }
 

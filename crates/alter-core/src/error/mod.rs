@@ -3,6 +3,7 @@
 //! An [`Error`] has a [`Kind`], which names the public class in every language, a stable `code` for machines, a message for people,
 //! `details` (a JSON object) and the typed attributes of its class. No part of it ever holds a credential.
 
+mod agents;
 mod backend;
 pub mod taxonomy;
 
@@ -11,6 +12,7 @@ use std::fmt;
 
 use serde_json::{Map, Value};
 
+pub use agents::from_agents_backend;
 pub use backend::{BackendAnswer, from_backend};
 pub(crate) use backend::{bounded, cut};
 pub use taxonomy::Kind;

@@ -126,6 +126,6 @@ models! {
         /// The person's JWT.
         user_token: String = Rule::text().secret(),
         /// The identity provider's claims about the person.
-        user_info: Map<String, Value> = Rule::map_or_empty(),
+        user_info: Map<String, Value> = Rule::map().or_empty_map().dropped(),
     }
 }

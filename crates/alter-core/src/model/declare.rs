@@ -1,11 +1,14 @@
 //! The macro that declares models.
 
+use super::{Field, Rule};
+
 /// Declares models: a struct and its description for each. A field is `name: RustType = rule`; after the name stand those of the flags
-/// `strict`, `closed` and `mutable` that are set, and after the fields the function that looks at them together, if there is one.
+/// `strict`, `closed` and `mutable` that are set, and `with part: Model` if all fields of another model come first; after the fields stands
+/// the function that looks at them together, if there is one.
 macro_rules! models {
     ($(
         $(#[doc = $summary:literal])+
-        $name:ident $(($($option:ident),+))? {
+        $name:ident $(($($option:ident),+))? $(with $part:ident: $base:ident)? {
             $($(#[doc = $about:literal])* $field:ident: $type:ty = $rule:expr,)+
         } $(checked by $check:ident)?
     )+) => {$(
@@ -13,17 +16,34 @@ macro_rules! models {
         #[derive(Clone, PartialEq, serde::Deserialize, serde::Serialize)]
         #[allow(missing_docs, reason = "a field whose name says all has no more words")]
         pub struct $name {
+            $(
+                #[doc = concat!("What it has in common with [`", stringify!($base), "`].")]
+                #[serde(flatten)]
+                pub $part: $base,
+            )?
             $($(#[doc = $about])* pub $field: $type,)+
         }
 
         impl $name {
             /// Its description, for those who refer to it in a constant.
             pub const MODEL: &'static $crate::model::Model = &{
-                const FIELDS: &[$crate::model::Field] = &[$($crate::model::Field {
+                const OWN: &[$crate::model::Field] = &[$($crate::model::Field {
                     name: $crate::model::declare::bare(stringify!($field)),
                     summary: concat!($($about, "\n"),*),
                     rule: $rule,
                 }),+];
+                #[allow(unused_mut, unused_assignments, reason = "most models have no base")]
+                const BASE: Option<&'static $crate::model::Model> = {
+                    let mut base = None;
+                    $(base = Some($base::MODEL);)?
+                    base
+                };
+                const INHERITED: &[$crate::model::Field] = match BASE {
+                    Some(base) => base.fields,
+                    None => &[],
+                };
+                const FIELDS: &[$crate::model::Field] =
+                    &$crate::model::declare::joined::<{ INHERITED.len() + OWN.len() }>(INHERITED, OWN);
                 #[allow(unused_mut, reason = "a model without flags changes nothing")]
                 let mut model = $crate::model::Model {
                     name: stringify!($name),
@@ -31,8 +51,12 @@ macro_rules! models {
                     strict: false,
                     closed: false,
                     mutable: false,
+                    base: BASE,
                     fields: FIELDS,
-                    check: None,
+                    check: match BASE {
+                        Some(base) => base.check,
+                        None => None,
+                    },
                 };
                 $($(model.$option = true;)+)?
                 $(model.check = Some($check);)?
@@ -47,6 +71,7 @@ macro_rules! models {
         impl std::fmt::Debug for $name {
             fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
                 let mut shown = f.debug_struct(stringify!($name));
+                $(shown.field(stringify!($part), &self.$part);)?
                 $({
                     const SECRET: bool = $rule.secret;
                     if SECRET { shown.field(stringify!($field), &"[redacted]") } else { shown.field(stringify!($field), &self.$field) };
@@ -65,4 +90,15 @@ pub(super) const fn bare(name: &'static str) -> &'static str {
         [b'r', b'#', ..] => name.split_at(2).1,
         _ => name,
     }
+}
+
+/// The fields of a model and of the one that it is made of.
+pub(super) const fn joined<const N: usize>(inherited: &[Field], own: &[Field]) -> [Field; N] {
+    let mut all = [Field { name: "", summary: "", rule: Rule::any() }; N];
+    let mut at = 0;
+    while at < N {
+        all[at] = if at < inherited.len() { inherited[at] } else { own[at - inherited.len()] };
+        at += 1;
+    }
+    all
 }

@@ -5,32 +5,45 @@
 //! judged before any language sees it; `cargo xtask codegen` writes the classes of the other languages from the same description, so
 //! that a model which a program builds by hand meets the same rules.
 
+mod agents;
+mod approvals;
 mod audit;
 mod calls;
+mod catalogues;
 mod connect;
 mod declare;
 mod grants;
 mod identity;
+mod keys;
 mod managed_secrets;
 mod principals;
+mod provider_specs;
 mod read;
 mod rule;
+mod spans;
 mod token;
 
 use serde_json::{Map, Value};
 
+pub use agents::{AgentCreateResult, AgentInfo, AgentKey, AgentKeyList, AgentKeyMintResult, AgentListResult};
+pub use approvals::{ApprovalGate, ApprovalGateStatus, ApprovalResult, ApprovalStatus, PendingApproval};
 pub use audit::APICallAuditLog;
 pub use calls::{RateLimitSnapshot, RetryErrorInfo, RetryInfo};
+pub use catalogues::{OAuthProviderCatalog, OAuthProviderCatalogItem, OAuthProviderScopeInfo, ResourceScopes, ScopeCatalog};
 pub use connect::{
     AuthResult, AuthSession, ConnectDelegation, ConnectFailedGrant, ConnectResult, ConnectSession, GrantPolicy, GrantPolicyInput,
     ManagedSecretConnectSession,
 };
 pub use grants::{DelegationResult, GrantInfo, GrantListItem, OAuthGrantItem, RevokeGrantResult, UnifiedGrantListResult};
 pub use identity::{IdentityAssertion, IdentityContext, IdentityTrace};
+pub use keys::{APIKeyInfo, MintedKey};
 pub use managed_secrets::{CreateGrantResult, ManagedSecretGrantItem};
 pub use principals::{AgentPrincipal, GroupPrincipal, PRINCIPAL, SystemPrincipal, UserPrincipal};
+pub(crate) use provider_specs::ProviderSpecList;
+pub use provider_specs::{PROVIDER_SPEC_KINDS, ProviderSpec, SpecOperation, SpecOperationDetail, SpecOperationsPage};
 pub use read::Fault;
 pub use rule::{Choice, Default, Kind, Rule, Wrong};
+pub use spans::{EmitSpansResult, UserSpan};
 pub use token::TokenResponse;
 
 /// One public model.
@@ -46,6 +59,8 @@ pub struct Model {
     pub closed: bool,
     /// Whether a program may change it after it was made.
     pub mutable: bool,
+    /// The model whose fields it has too; they come first.
+    pub base: Option<&'static Model>,
     /// The fields, in the order in which they are shown and sent.
     pub fields: &'static [Field],
     /// What holds beyond the single fields, once all are read.
@@ -56,7 +71,7 @@ pub struct Model {
 pub type Check = fn(&mut Map<String, Value>) -> Result<(), Fault>;
 
 /// One field of a model.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Field {
     /// Name on the wire; other languages spell it their way.
     pub name: &'static str,
@@ -70,6 +85,11 @@ impl Model {
     /// The model of a name.
     pub fn named(name: &str) -> Option<&'static Self> {
         GROUPS.iter().flat_map(|group| group.models).copied().find(|model| model.name == name)
+    }
+
+    /// The fields that it does not have from its base.
+    pub fn own_fields(&self) -> &'static [Field] {
+        &self.fields[self.base.map_or(0, |base| base.fields.len())..]
     }
 
     /// The field of a name.
@@ -111,8 +131,22 @@ pub struct Words {
 }
 
 /// Every model there is.
-pub const GROUPS: &[Group] =
-    &[audit::GROUP, calls::GROUP, connect::GROUP, grants::GROUP, identity::GROUP, managed_secrets::GROUP, principals::GROUP, token::GROUP];
+pub const GROUPS: &[Group] = &[
+    agents::GROUP,
+    approvals::GROUP,
+    audit::GROUP,
+    calls::GROUP,
+    catalogues::GROUP,
+    connect::GROUP,
+    grants::GROUP,
+    identity::GROUP,
+    keys::GROUP,
+    managed_secrets::GROUP,
+    principals::GROUP,
+    provider_specs::GROUP,
+    spans::GROUP,
+    token::GROUP,
+];
 
 #[cfg(test)]
 mod tests {

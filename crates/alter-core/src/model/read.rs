@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::{Choice, Default, Field, Kind, Model, Rule, Wrong};
-use crate::{iso8601, origin};
+use crate::{encoding, iso8601, origin};
 
 /// What is wrong with a value, and where. It never repeats the value, which may be a secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -101,6 +101,7 @@ impl Rule {
             Wrong::Fails => false,
             Wrong::Dropped => true,
             Wrong::DroppedUnlessList | Wrong::ElementsDropped => !value.is_array(),
+            Wrong::BlankDropped => false,
         }
     }
 
@@ -108,7 +109,14 @@ impl Rule {
         let strict = strict || self.strict || self.wrong == Wrong::Dropped;
         let wrong = |problem: &str| Fault::new("", problem);
         match self.kind {
-            Kind::Text => self.read_text(value).map(Value::from),
+            Kind::Text => Ok(match self.read_text(value)? {
+                blank if self.wrong == Wrong::BlankDropped && blank.trim().is_empty() => Value::Null,
+                text => text.into(),
+            }),
+            Kind::Base64 => {
+                let text = self.read_text(value)?;
+                if encoding::is_base64(text) { Ok(text.into()) } else { Err(wrong("is not base64")) }
+            }
             Kind::OneOf(values) => {
                 let known = value.as_str().filter(|text| values.contains(text));
                 known.map(Value::from).ok_or_else(|| wrong("is none of its possible values"))
@@ -127,21 +135,26 @@ impl Rule {
             Kind::Flag => flag(value, strict).map(Value::from).ok_or_else(|| wrong("is not a boolean")),
             Kind::Texts => texts(value, self.wrong == Wrong::ElementsDropped),
             Kind::TextMap => text_map(value).map_err(wrong),
-            Kind::TextMaps => {
-                let list = value.as_array().ok_or_else(|| wrong("is not a list"))?;
-                list.iter().map(|entry| text_map(entry).map_err(wrong)).collect::<Result<Vec<_>, _>>().map(Value::Array)
-            }
-            Kind::Map => {
-                if value.is_object() {
-                    Ok(value.clone())
-                } else {
-                    Err(wrong("is not an object"))
-                }
-            }
+            Kind::TextMaps => each(value, |entry| text_map(entry).map_err(wrong)),
+            Kind::Map => object(value),
+            Kind::Maps => each(value, object),
             Kind::Any => Ok(value.clone()),
             Kind::Model(model) => model.read(value).map(Value::Object),
-            Kind::Models(model) | Kind::Tuple(model) => each(value, |entry| model.read(entry)),
-            Kind::Either(choice) => each(value, |entry| choice.read(entry)),
+            Kind::Models(model) | Kind::Tuple(model) => {
+                let read = each(value, |entry| model.read(entry).map(Value::Object))?;
+                match (self.least, read.as_array()) {
+                    (Some(least), Some(entries)) if entries.len() < least as usize => Err(wrong("is empty")),
+                    _ => Ok(read),
+                }
+            }
+            Kind::ModelMap(model) => {
+                let members = value.as_object().ok_or_else(|| wrong("is not an object"))?;
+                let one = |(name, member): (&String, &Value)| {
+                    Ok((name.clone(), model.read(member).map(Value::Object).map_err(|fault| fault.within(name))?))
+                };
+                members.iter().map(one).collect::<Result<Map<_, _>, Fault>>().map(Value::Object)
+            }
+            Kind::Either(choice) => each(value, |entry| choice.read(entry).map(Value::Object)),
         }
     }
 
@@ -189,9 +202,13 @@ impl Choice {
     }
 }
 
-fn each(value: &Value, read: impl Fn(&Value) -> Result<Map<String, Value>, Fault>) -> Result<Value, Fault> {
+fn object(value: &Value) -> Result<Value, Fault> {
+    if value.is_object() { Ok(value.clone()) } else { Err(Fault::new("", "is not an object")) }
+}
+
+fn each(value: &Value, read: impl Fn(&Value) -> Result<Value, Fault>) -> Result<Value, Fault> {
     let list = value.as_array().ok_or_else(|| Fault::new("", "is not a list"))?;
-    let one = |(position, entry)| read(entry).map(Value::Object).map_err(|fault| fault.within(&format!("{position}")));
+    let one = |(position, entry)| read(entry).map_err(|fault| fault.within(&format!("{position}")));
     list.iter().enumerate().map(one).collect::<Result<Vec<_>, _>>().map(Value::Array)
 }
 

@@ -13,7 +13,7 @@ pub struct Rule {
     pub nullable: bool,
     /// What happens to a value of another type.
     pub wrong: Wrong,
-    /// Smallest number, or fewest characters.
+    /// Smallest number, fewest characters, or fewest entries of a list.
     pub least: Option<u32>,
     /// Most characters.
     pub most: Option<u32>,
@@ -52,14 +52,20 @@ pub enum Kind {
     TextMap,
     /// A list of objects whose values are texts.
     TextMaps,
+    /// Bytes as base64 text with its padding.
+    Base64,
     /// An object that nobody looks into.
     Map,
+    /// A list of such objects.
+    Maps,
     /// Any JSON.
     Any,
     /// Another model.
     Model(&'static Model),
     /// A list of another model.
     Models(&'static Model),
+    /// An object whose values are another model.
+    ModelMap(&'static Model),
     /// A list whose elements never change.
     Tuple(&'static Model),
     /// A list of several models, each chosen by a member that names it.
@@ -111,6 +117,8 @@ pub enum Wrong {
     DroppedUnlessList,
     /// Anything but a list counts as missing; elements of a wrong type are left out of a list.
     ElementsDropped,
+    /// Blank text counts as missing; a value of another type is a fault.
+    BlankDropped,
 }
 
 impl Rule {
@@ -219,12 +227,14 @@ impl Rule {
         Self::of(Kind::Map)
     }
 
-    /// An object that is empty when it is missing or not an object.
-    pub const fn map_or_empty() -> Self {
-        let mut rule = Self::map();
-        rule.default = Default::EmptyMap;
-        rule.wrong = Wrong::Dropped;
-        rule
+    /// A list of objects.
+    pub const fn maps() -> Self {
+        Self::of(Kind::Maps)
+    }
+
+    /// Bytes as base64 text.
+    pub const fn base64() -> Self {
+        Self::of(Kind::Base64)
     }
 
     /// Any JSON.
@@ -245,6 +255,11 @@ impl Rule {
     /// A list of a model.
     pub const fn models(model: &'static Model) -> Self {
         Self::of(Kind::Models(model))
+    }
+
+    /// An object whose values are a model.
+    pub const fn model_map(model: &'static Model) -> Self {
+        Self::of(Kind::ModelMap(model))
     }
 
     /// A list of a model that is empty when it is missing, and never changes.
@@ -273,6 +288,12 @@ impl Rule {
     /// An empty list when it is missing.
     pub const fn or_empty(mut self) -> Self {
         self.default = Default::EmptyList;
+        self
+    }
+
+    /// An empty object when it is missing.
+    pub const fn or_empty_map(mut self) -> Self {
+        self.default = Default::EmptyMap;
         self
     }
 
@@ -306,7 +327,13 @@ impl Rule {
         self
     }
 
-    /// The smallest number, or the fewest characters.
+    /// Blank text counts as missing.
+    pub const fn blank_dropped(mut self) -> Self {
+        self.wrong = Wrong::BlankDropped;
+        self
+    }
+
+    /// The smallest number, the fewest characters, or the fewest entries of a list.
     pub const fn least(mut self, least: u32) -> Self {
         self.least = Some(least);
         self

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::outcome::Outcome;
-use crate::error::{BackendAnswer, Error, Kind, Result, from_backend};
+use crate::error::{BackendAnswer, Error, Kind, Result, from_agents_backend, from_backend};
 use crate::host::Answer;
 use crate::model::{Fault, Model};
 
@@ -25,6 +25,16 @@ pub(super) enum Details {
 /// The error of a status of 400 or above.
 pub(super) fn refusal(answer: &Answer) -> Error {
     from_backend(&BackendAnswer {
+        status: answer.status,
+        body: &answer.body,
+        retry_after: answer.header("retry-after"),
+        request_id: answer.header("x-request-id"),
+    })
+}
+
+/// The error of a refusal in the agents' part of the API.
+pub(super) fn agents_refusal(answer: &Answer) -> Error {
+    from_agents_backend(&BackendAnswer {
         status: answer.status,
         body: &answer.body,
         retry_after: answer.header("retry-after"),
@@ -87,4 +97,17 @@ pub(super) fn unreadable(what: &str) -> Error {
 /// Adds the answer's status to the error.
 pub(super) fn with_status(error: Error, answer: &Answer) -> Error {
     error.with_detail("status_code", answer.status).with_attribute("status_code", answer.status)
+}
+
+/// The type of a JSON value as the public package's details call it.
+pub(super) fn json_type(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "NoneType",
+        Value::Bool(_) => "bool",
+        Value::Number(number) if number.is_f64() => "float",
+        Value::Number(_) => "int",
+        Value::String(_) => "str",
+        Value::Array(_) => "list",
+        Value::Object(_) => "dict",
+    }
 }

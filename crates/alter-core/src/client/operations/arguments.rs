@@ -69,6 +69,32 @@ pub(super) fn take_flag(args: &mut Args, field: &str, default: bool) -> Result<b
     args.take(field).map_or(Ok(default), |value| flag(field, value))
 }
 
+/// Takes an argument of which only counts whether it is something, see [`Given::is_falsy`].
+pub(super) fn take_truth(args: &mut Args, field: &str) -> bool {
+    args.take(field).is_some_and(|value| !value.is_falsy())
+}
+
+/// Takes an argument that goes to the vault as it is, unless it is null.
+///
+/// # Errors
+/// `AlterValueError` for what JSON cannot hold.
+pub(super) fn take_json(args: &mut Args, field: &str) -> Result<Option<String>> {
+    match args.take_or_null(field) {
+        Given::Null => Ok(None),
+        value => value.to_json(field).map(Some),
+    }
+}
+
+/// Takes `limit` and `offset` of a page.
+///
+/// # Errors
+/// `AlterValueError` unless they are whole numbers in their range.
+pub(super) fn take_page(args: &mut Args, default: i128, largest: i128) -> Result<(i128, i128)> {
+    let limit = whole("limit", args.take("limit").unwrap_or(Given::Whole(default)), 1, Some(largest))?;
+    let offset = whole("offset", args.take("offset").unwrap_or(Given::Whole(0)), 0, None)?;
+    Ok((limit, offset))
+}
+
 /// A boolean, or nothing for null.
 ///
 /// # Errors
@@ -184,4 +210,27 @@ pub(super) fn take_span(args: &mut Args, field: &str, default: Given) -> Result<
         Some(value) => span(field, value, MILLISECONDS),
         None => span(field, args.take(field).unwrap_or(default), SECONDS),
     }
+}
+
+/// Takes a number of seconds that has a default and may be zero or less. Languages that count in milliseconds give it as `FIELD_ms`.
+///
+/// # Errors
+/// `AlterValueError` for anything but a finite number.
+pub(super) fn take_seconds(args: &mut Args, field: &str, default: Given) -> Result<f64> {
+    let (value, unit) = match args.take(&format!("{field}_ms")) {
+        Some(value) => (value, MILLISECONDS),
+        None => (args.take(field).unwrap_or(default), SECONDS),
+    };
+    let number = match value {
+        Given::Whole(number) => number as f64,
+        Given::Number(number) if number.is_finite() => number,
+        Given::Number(_) => return Err(Error::invalid(format!("{field} must be a finite number of {}.", unit.name))),
+        other => return Err(Error::wrong_type(field, &format!("a number of {}", unit.name), other.type_name())),
+    };
+    Ok(number / unit.per_second)
+}
+
+/// Seconds for the clock: none for less than none, and no more than a clock can hold.
+pub(super) fn duration(seconds: f64) -> Duration {
+    Duration::try_from_secs_f64(seconds.max(0.0)).unwrap_or(LONGEST_WAIT).min(LONGEST_WAIT)
 }

@@ -113,6 +113,7 @@ impl<H: Host> Client<H> {
             caller: None,
             context: None,
             actor_id: true,
+            idempotency_key: None,
             traceparent,
             patience: None,
         })

@@ -51,7 +51,7 @@ fn session<H: Host>(client: &Client<H>, args: &mut Args) -> Result<Once> {
         .json_if("switch_account", switch_account.then_some("true"))
         .json_if("allow_user_policy_rules", (!user_rules).then_some("false"))
         .json_if("grant_policy", grant_policy)
-        .json_if("required_scopes", given_json("required_scopes", args)?)
+        .json_if("required_scopes", arguments::take_json(args, "required_scopes")?)
         .json_if("requested_grant", requested_grant)
         .text_if("repair_grant_id", repaired.as_deref())
         .text_if("agent", agent.as_deref())
@@ -61,14 +61,6 @@ fn session<H: Host>(client: &Client<H>, args: &mut Args) -> Result<Once> {
     let body = body.text_if("user_token", user_token.as_deref()).text_if("login_hint", login_hint.as_deref());
     let once = Once::post(PATH, body, |answer| answer::model(answer, ConnectSession::MODEL, Details::Status));
     Ok(if user_token.is_none() { once.asking_for_user_token(position, None) } else { once })
-}
-
-/// An argument that goes to the vault as it is, unless it is null.
-fn given_json(field: &str, args: &mut Args) -> Result<Option<String>> {
-    match args.take_or_null(field) {
-        Given::Null => Ok(None),
-        value => value.to_json(field).map(Some),
-    }
 }
 
 /// Who the person is, as the application's own request says it.

@@ -18,8 +18,7 @@ const DEFAULT_PAGE: i128 = 100;
 
 /// `list_grants`.
 pub(super) fn list<H: Host>(client: &Client<H>, args: &mut Args) -> Result<Plan> {
-    let limit = whole("limit", args.take("limit").unwrap_or(Given::Whole(DEFAULT_PAGE)), 1, Some(LARGEST_PAGE))?;
-    let offset = whole("offset", args.take("offset").unwrap_or(Given::Whole(0)), 0, None)?;
+    let (limit, offset) = arguments::take_page(args, DEFAULT_PAGE, LARGEST_PAGE)?;
     let mut body = Body::default().json("limit", limit.to_string()).json("offset", offset.to_string());
     for field in ["provider_id", "status", "account", "label"] {
         let value = optional_filled(field, args.take_or_null(field))?;

@@ -1,23 +1,34 @@
-//! Everything that a client does besides `request()`: grants, connecting, signing in, identity.
+//! Everything that a client does besides `request()`: grants, connecting, signing in, identity, agents, keys, catalogues, calls that the
+//! vault makes, and the wait for people who decide about them.
 //!
 //! Each operation is written once, as arguments by name that the core judges, a body, and the reading of the answer. A binding needs one
 //! entry for all of them: [`Client::operation`] checks, [`PreparedOperation::send`] does the rest, and a [`Step`] says whether the program
 //! is needed in between: for a user's token, or to show a person an address.
 
 mod abandon;
+mod agent_keys;
+mod agents;
 mod answer;
+mod approvals;
 mod arguments;
+mod await_approval;
+mod catalogues;
 mod connect_poll;
 mod connect_result;
 mod connect_session;
 mod grants;
 mod identity;
+mod keys;
 mod managed_secret_grants;
 mod managed_secret_sessions;
 mod outcome;
 mod plan;
 mod policy;
+mod provider_specs;
+mod proxy;
 mod sign_in;
+mod spans;
+mod target;
 
 use std::sync::Arc;
 
@@ -25,6 +36,7 @@ use bytes::Bytes;
 use serde_json::{Map, Value};
 
 pub use abandon::{Abandon, CANCEL_MARKER};
+pub(super) use catalogues::KnownProviders;
 pub use outcome::{Outcome, Step, Visit};
 
 use super::args::Arg;
@@ -34,7 +46,7 @@ use super::{Client, ClientKind};
 use crate::error::{Error, Kind, Result};
 use crate::given::Args;
 use crate::host::{Answer, Host};
-use plan::{Once, Plan};
+use plan::{ContextOf, Once, Plan};
 
 macro_rules! operations {
     ($($variant:ident = $name:literal, $prepare:path;)+) => {
@@ -48,7 +60,7 @@ macro_rules! operations {
             /// All of them.
             pub const ALL: &[Self] = &[$(Self::$variant),+];
 
-            /// Its name in snake case, as most languages call the method.
+            /// Its name in snake case, as most languages call the method, with a dot after the part of the client that it belongs to.
             pub fn name(self) -> &'static str {
                 match self {
                     $(Self::$variant => $name,)+
@@ -82,6 +94,33 @@ operations! {
     VerifyUserToken = "verify_user_token", sign_in::verify;
     ResolveIdentity = "resolve_identity", identity::resolve;
     AssertIdentity = "assert_identity", identity::assert;
+    CreateAgent = "agents.create", agents::create;
+    ListAgents = "agents.list", agents::list;
+    GetAgent = "agents.get", agents::get;
+    GetAgentByName = "agents.get_by_name", agents::get_by_name;
+    UpdateAgent = "agents.update", agents::update;
+    SuspendAgent = "agents.suspend", agents::suspend;
+    ResumeAgent = "agents.resume", agents::resume;
+    DeleteAgent = "agents.delete", agents::delete;
+    MintAgentKey = "agents.mint_key", agent_keys::mint;
+    ListAgentKeys = "agents.list_keys", agent_keys::list;
+    DeprecateAgentKey = "agents.deprecate_key", agent_keys::deprecate;
+    UndeprecateAgentKey = "agents.undeprecate_key", agent_keys::undeprecate;
+    RevokeAgentKey = "agents.revoke_key", agent_keys::revoke;
+    Me = "me", agents::me;
+    DeriveKey = "keys.derive", keys::derive;
+    RotateKey = "keys.rotate", keys::rotate;
+    RevokeKey = "keys.revoke", keys::revoke;
+    ListScopes = "scopes.list", catalogues::scopes;
+    ListOAuthProviders = "oauth_providers.list", catalogues::oauth_providers;
+    ListProviderSpecs = "provider_specs.list", provider_specs::list;
+    GetProviderSpec = "provider_specs.get", provider_specs::get;
+    ListProviderOperations = "provider_specs.list_operations", provider_specs::list_operations;
+    GetProviderOperation = "provider_specs.get_operation", provider_specs::get_operation;
+    EmitSpans = "spans.emit", spans::emit;
+    ProxyRequest = "proxy_request", proxy::request;
+    GetApprovalStatus = "get_approval_status", approvals::status;
+    AwaitApproval = "await_approval", await_approval::wait;
 }
 
 impl Operation {
@@ -93,8 +132,21 @@ impl Operation {
     /// Whether a kind of client offers it.
     pub fn is_offered_by(self, kind: ClientKind) -> bool {
         match self {
-            Self::Delegate => kind != ClientKind::App,
+            Self::Delegate | Self::Me => kind != ClientKind::App,
             Self::MintGrant
+            | Self::CreateAgent
+            | Self::ListAgents
+            | Self::GetAgent
+            | Self::GetAgentByName
+            | Self::UpdateAgent
+            | Self::SuspendAgent
+            | Self::ResumeAgent
+            | Self::DeleteAgent
+            | Self::MintAgentKey
+            | Self::ListAgentKeys
+            | Self::DeprecateAgentKey
+            | Self::UndeprecateAgentKey
+            | Self::RevokeAgentKey
             | Self::RevokeGrant
             | Self::CreateAuthSession
             | Self::PollAuthSession
@@ -125,8 +177,17 @@ impl Events {
 pub struct PreparedOperation<H: Host> {
     client: Client<H>,
     plan: Plan,
-    traceparent: Option<String>,
+    wants_user_token: bool,
+    surroundings: Surroundings,
     events: Events,
+}
+
+/// The traces that a program is in when it makes a call.
+#[derive(Clone, Default)]
+struct Surroundings {
+    traceparent: Option<String>,
+    /// Value of the context header.
+    context: Option<String>,
 }
 
 impl<H: Host> Client<H> {
@@ -141,34 +202,54 @@ impl<H: Host> Client<H> {
             return Err(Error::new(Kind::AlterSdk, text).with_code("operation_not_offered"));
         }
         let plan = operation.plan(self, &mut args)?;
-        Ok(PreparedOperation { client: self.clone(), plan, traceparent, events: Events::default() })
+        let surroundings = Surroundings { traceparent, context: None };
+        Ok(PreparedOperation::new(self.clone(), plan, surroundings, Events::default()))
     }
 
-    async fn once(&self, once: Once, traceparent: Option<&str>) -> Result<Outcome> {
-        let answer = self.send_once(&once, traceparent).await?;
+    async fn once(&self, once: Once, surroundings: &Surroundings) -> Result<Outcome> {
+        let answer = self.send_once(&once, surroundings).await?;
         (once.judge)(&answer)
     }
 
-    async fn send_once(&self, once: &Once, traceparent: Option<&str>) -> Result<Answer> {
+    async fn send_once(&self, once: &Once, surroundings: &Surroundings) -> Result<Answer> {
         self.check_open()?;
         self.exchange(Exchange {
             method: once.method.clone(),
             path: &once.path,
             body: once.body.as_ref().map_or_else(Bytes::new, plan::Body::bytes),
-            caller: None,
-            context: None,
-            actor_id: true,
-            traceparent,
-            patience: None,
+            caller: once.caller.as_deref(),
+            context: match &once.context {
+                ContextOf::Nobody => None,
+                ContextOf::Surroundings => surroundings.context.as_deref(),
+                ContextOf::Call(own) => own.as_deref(),
+            },
+            actor_id: once.actor_id,
+            idempotency_key: once.idempotency_key.as_deref(),
+            traceparent: surroundings.traceparent.as_deref(),
+            patience: once.patience,
         })
         .await
     }
 }
 
 impl<H: Host> PreparedOperation<H> {
+    fn new(client: Client<H>, mut plan: Plan, surroundings: Surroundings, events: Events) -> Self {
+        let wants_user_token = plan.wants_user_token();
+        Self { client, plan, wants_user_token, surroundings, events }
+    }
+
     /// Whether the program should be asked for the end user's token.
     pub fn wants_user_token(&self) -> bool {
-        self.plan.wants_user_token()
+        self.wants_user_token
+    }
+
+    /// The context of the trace that the program is in. Calls that have one of their own, and those about a person, do not send it.
+    ///
+    /// # Errors
+    /// `AlterValueError` if it is too large for a header.
+    pub fn set_surrounding_context(&mut self, context: &[(String, String)]) -> Result<()> {
+        self.surroundings.context = crate::context::header(context)?;
+        Ok(())
     }
 
     /// Takes what the program's token getter gave.
@@ -177,7 +258,10 @@ impl<H: Host> PreparedOperation<H> {
     /// `AlterSDKError` unless it is text that is not empty, `AlterValueError` if it is too long. It is never repeated.
     pub fn set_user_token(&mut self, token: Arg<String>) -> Result<()> {
         match (token, self.plan.first_exchange()) {
-            (Arg::Value(token), Some(once)) if !token.is_empty() => once.set_user_token(&token),
+            (Arg::Value(token), Some(once)) if !token.is_empty() => {
+                self.wants_user_token = false;
+                once.set_user_token(&token)
+            }
             _ => Err(user_token_getter_failed("gave no token")),
         }
     }
@@ -201,31 +285,36 @@ impl<H: Host> PreparedOperation<H> {
     /// # Errors
     /// What the vault refuses, what keeps it from answering, and what a person refused or did not do in time.
     pub async fn send(self) -> Result<Step<H>> {
-        let Self { client, plan, traceparent, events } = self;
-        let trace = traceparent.as_deref();
+        let Self { client, plan, surroundings, events, .. } = self;
+        let trace = surroundings.traceparent.as_deref();
         Ok(match plan {
             Plan::Decided(outcome) => Step::Done(outcome),
-            Plan::Once(once) => Step::Done(client.once(once, trace).await?),
-            Plan::UnlessNotFound(once, other) => match client.once(once, trace).await {
-                Err(error) if error.kind().is(Kind::GrantNotFound) => Step::Again(Self { client, plan: *other, traceparent, events }),
+            Plan::Once(once) => Step::Done(client.once(once, &surroundings).await?),
+            Plan::UnlessNotFound(once, other) => match client.once(once, &surroundings).await {
+                Err(error) if error.kind().is(Kind::GrantNotFound) => Step::Again(Self::new(client, *other, surroundings, events)),
                 outcome => Step::Done(outcome?),
             },
+            Plan::Then(once, next) => {
+                let plan = next(client.once(once, &surroundings).await?)?;
+                Step::Again(Self::new(client, plan, surroundings, events))
+            }
             Plan::Connect { session, mut poll, open_browser } => {
-                let answer = client.send_once(&session, trace).await?;
+                let answer = client.send_once(&session, &surroundings).await?;
                 let (token, url) = session_of((session.judge)(&answer)?, "connect_url");
                 poll.guard = takes_cancellations(&answer)
                     .then(|| -> Box<dyn abandon::SessionGuard> { Box::new(abandon::Guard::new(client.clone(), token.clone())) });
                 poll.session_token = token;
-                Step::Visit(Visit { url, open_browser, then: Self { client, plan: Plan::PollConnect(poll), traceparent, events } })
+                Step::Visit(Visit { url, open_browser, then: Self::new(client, Plan::PollConnect(poll), surroundings, events) })
             }
             Plan::PollConnect(poll) => Step::Done(client.poll_connect_session(poll, trace, &events).await?),
             Plan::SignIn { session, mut poll } => {
-                let (token, url) = session_of(client.once(session, trace).await?, "auth_url");
+                let (token, url) = session_of(client.once(session, &surroundings).await?, "auth_url");
                 poll.session_token = token;
-                Step::Visit(Visit { url, open_browser: true, then: Self { client, plan: Plan::PollSignIn(poll), traceparent, events } })
+                Step::Visit(Visit { url, open_browser: true, then: Self::new(client, Plan::PollSignIn(poll), surroundings, events) })
             }
             Plan::PollSignIn(poll) => Step::Done(client.poll_sign_in(poll, trace).await?),
             Plan::VerifyToken(token) => Step::Done(client.ask_whose_token(&token, trace).await),
+            Plan::AwaitApproval(wait) => Step::Done(client.await_approval(wait, &surroundings).await?),
         })
     }
 }

@@ -1,8 +1,11 @@
 //! What an operation does once its arguments are checked.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use http::Method;
 
+use super::await_approval::ApprovalWait;
 use super::connect_poll::ConnectPoll;
 use super::outcome::Outcome;
 use super::sign_in::SignInPoll;
@@ -18,6 +21,8 @@ pub(super) enum Plan {
     Once(Once),
     /// One exchange; if the vault does not know the grant that it names, another plan.
     UnlessNotFound(Once, Box<Plan>),
+    /// One exchange, and what its result makes necessary.
+    Then(Once, Next),
     /// A session, a visit to its address, and the wait for what comes of it.
     Connect { session: Once, poll: ConnectPoll, open_browser: bool },
     /// The wait for what comes of a Connect session.
@@ -28,25 +33,26 @@ pub(super) enum Plan {
     PollSignIn(SignInPoll),
     /// A question that is answered by silence, too.
     VerifyToken(String),
+    /// The wait for people to decide about a call.
+    AwaitApproval(ApprovalWait),
 }
+
+/// Makes a plan of an earlier result.
+pub(super) type Next = Box<dyn FnOnce(Outcome) -> Result<Plan> + Send + Sync>;
 
 impl Plan {
     /// The exchange that a user's token would go into.
     pub(super) fn first_exchange(&mut self) -> Option<&mut Once> {
         match self {
-            Self::Once(once) | Self::UnlessNotFound(once, _) => Some(once),
+            Self::Once(once) | Self::UnlessNotFound(once, _) | Self::Then(once, _) => Some(once),
             Self::Connect { session, .. } | Self::SignIn { session, .. } => Some(session),
-            Self::Decided(_) | Self::PollConnect(_) | Self::PollSignIn(_) | Self::VerifyToken(_) => None,
+            Self::Decided(_) | Self::PollConnect(_) | Self::PollSignIn(_) | Self::VerifyToken(_) | Self::AwaitApproval(_) => None,
         }
     }
 
     /// Whether the program's token getter should be asked.
-    pub(super) fn wants_user_token(&self) -> bool {
-        match self {
-            Self::Once(once) | Self::UnlessNotFound(once, _) => once.token_slot.is_some(),
-            Self::Connect { session, .. } | Self::SignIn { session, .. } => session.token_slot.is_some(),
-            Self::Decided(_) | Self::PollConnect(_) | Self::PollSignIn(_) | Self::VerifyToken(_) => false,
-        }
+    pub(super) fn wants_user_token(&mut self) -> bool {
+        self.first_exchange().is_some_and(|once| once.token_slot.is_some())
     }
 }
 
@@ -59,8 +65,28 @@ pub(super) struct Once {
     pub(super) path: String,
     pub(super) body: Option<Body>,
     pub(super) judge: Judge,
+    /// Replaces the client's caller.
+    pub(super) caller: Option<String>,
+    pub(super) context: ContextOf,
+    /// Whether the cached actor id is sent and one in the answer remembered.
+    pub(super) actor_id: bool,
+    /// Value of the `Idempotency-Key` header, which is not signed.
+    pub(super) idempotency_key: Option<String>,
+    /// Replaces the client's timeout: of a request that the vault is asked to hold.
+    pub(super) patience: Option<Duration>,
     /// Where the user's token goes that the program's getter gives; `None` if it is not asked.
     token_slot: Option<TokenSlot>,
+}
+
+/// Whose context an exchange sends.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum ContextOf {
+    /// None.
+    Nobody,
+    /// That of the trace that the program is in.
+    Surroundings,
+    /// The call's own: the header's value, if there is any.
+    Call(Option<String>),
 }
 
 struct TokenSlot {
@@ -71,18 +97,59 @@ struct TokenSlot {
 }
 
 impl Once {
+    /// A request with a JSON body, or without one.
+    pub(super) fn new(
+        method: Method,
+        path: impl Into<String>,
+        body: Option<Body>,
+        judge: impl FnOnce(&Answer) -> Result<Outcome> + Send + Sync + 'static,
+    ) -> Self {
+        Self {
+            method,
+            path: path.into(),
+            body,
+            judge: Box::new(judge),
+            caller: None,
+            context: ContextOf::Nobody,
+            actor_id: true,
+            idempotency_key: None,
+            patience: None,
+            token_slot: None,
+        }
+    }
+
     /// A POST with a JSON body.
     pub(super) fn post(
         path: impl Into<String>,
         body: Body,
         judge: impl FnOnce(&Answer) -> Result<Outcome> + Send + Sync + 'static,
     ) -> Self {
-        Self { method: Method::POST, path: path.into(), body: Some(body), judge: Box::new(judge), token_slot: None }
+        Self::new(Method::POST, path, Some(body), judge)
+    }
+
+    /// A GET.
+    pub(super) fn get(path: impl Into<String>, judge: impl FnOnce(&Answer) -> Result<Outcome> + Send + Sync + 'static) -> Self {
+        Self::new(Method::GET, path, None, judge)
+    }
+
+    /// A PATCH with a JSON body.
+    pub(super) fn patch(
+        path: impl Into<String>,
+        body: Body,
+        judge: impl FnOnce(&Answer) -> Result<Outcome> + Send + Sync + 'static,
+    ) -> Self {
+        Self::new(Method::PATCH, path, Some(body), judge)
     }
 
     /// A DELETE without a body.
     pub(super) fn delete(path: String, judge: impl FnOnce(&Answer) -> Result<Outcome> + Send + Sync + 'static) -> Self {
-        Self { method: Method::DELETE, path, body: None, judge: Box::new(judge), token_slot: None }
+        Self::new(Method::DELETE, path, None, judge)
+    }
+
+    /// The context of the trace that the program is in goes with it.
+    pub(super) fn in_context(mut self) -> Self {
+        self.context = ContextOf::Surroundings;
+        self
     }
 
     /// The program's getter is asked for a user's token, which becomes the body's member at `position`.

@@ -116,6 +116,7 @@ impl<H: Host> Client<H> {
                 caller: None,
                 context: None,
                 actor_id: true,
+                idempotency_key: None,
                 traceparent,
                 patience: (milliseconds > 0).then(|| hold + GRACE),
             })
@@ -141,6 +142,7 @@ impl<H: Host> Client<H> {
                 caller: None,
                 context: None,
                 actor_id: true,
+                idempotency_key: None,
                 traceparent,
                 patience: None,
             })
