@@ -6,6 +6,7 @@ import { describe, test } from "node:test";
 import { inspect } from "node:util";
 
 import * as sdk from "@alter-ai/alter-sdk";
+import * as managed from "./support/managed.mjs";
 import {
   IDENTITY,
   MANAGED,
@@ -56,6 +57,7 @@ const ASSERTION = { token: "assertion-canary-77", expires_at: SOON, identity: ID
 
 /** What the vault writes for each model, with no more than it must. */
 const WIRE = {
+  ...managed.WIRE,
   APICallAuditLog: AUDIT_ROW,
   AuthResult: { ...SIGNED_IN, status: undefined },
   AuthSession: SIGN_IN,
@@ -90,6 +92,7 @@ const WIRE = {
 
 /** What opens something, by the model that has it. */
 const SECRETS = {
+  ...managed.SECRETS,
   AuthResult: ["user_token"],
   AuthSession: ["session_token", "auth_url"],
   ConnectSession: ["session_token", "connect_url"],
