@@ -19,8 +19,8 @@ use alter_server::audit::{AuditEntry, ChainId, Outcome};
 use alter_server::clock::{Clock, SystemClock};
 use alter_server::crypto::VaultKeys;
 use alter_server::model::{
-    ApiKey, App, AppId, AppSettings, Grant, GrantId, KeyId, KeyStatus, ManagedSecret, Opens, Person, Principal, SecretId, SecretInjection,
-    SecretKind, SecretStatus, display_prefix,
+    ApiKey, App, AppId, AppSettings, Grant, GrantId, ManagedSecret, Opens, Person, Principal, SecretId, SecretInjection, SecretKind,
+    SecretStatus, display_prefix,
 };
 use alter_server::store::sqlite::{self, Access, SqliteOptions};
 use alter_server::store::{Commit, Effect, Nonce, Store};
@@ -93,18 +93,9 @@ async fn furnish(store: &dyn Store, keys: &VaultKeys, count: usize) -> (ApiKey, 
     );
     let text = KeyKind::Runtime.generate().unwrap();
     let key = ApiKey {
-        id: KeyId::random(),
-        app: app.id,
-        kind: KeyKind::Runtime,
-        agent: None,
-        name: String::new(),
-        digest: keys.digest(text.expose()),
         prefix: display_prefix(text.expose()),
         scopes: vec!["tokens:retrieve".to_owned()],
-        status: KeyStatus::Active,
-        created_at: now,
-        expires_at: None,
-        last_used_at: None,
+        ..ApiKey::new(app.id, KeyKind::Runtime, keys.digest(text.expose()), now)
     };
     let secrets: Vec<ManagedSecret> = (0..10).map(|number| secret(app.id, number)).collect();
     let mut effects = vec![Effect::CreateApp(app.clone()), Effect::CreateKey(Box::new(key.clone()))];

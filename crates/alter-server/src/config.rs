@@ -8,8 +8,10 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
+use crate::api::{Admission, USUAL_LIMIT};
 use crate::egress::{EgressOptions, HttpHosts};
 use crate::error::{StartError, StartErrorKind};
+use crate::model::Networks;
 use crate::store::postgres::PostgresUrl;
 use crate::tls::TlsFiles;
 
@@ -108,6 +110,10 @@ pub struct Config {
     pub egress_ca_file: Setting<Option<PathBuf>>,
     /// Hosts beyond loopback that outgoing calls may reach without TLS.
     pub egress_http_hosts: Setting<HttpHosts>,
+    /// Requests a minute that an API key may make unless it has a limit of its own.
+    pub rate_limit_rpm: Setting<u32>,
+    /// Proxies in front of the vault that are believed about where a request came from.
+    pub trusted_proxies: Setting<Option<Networks>>,
 }
 
 /// `alter.toml`. Unknown names are refused, so that a mistyped setting is not silently without effect.
@@ -120,6 +126,8 @@ struct ConfigFile {
     insecure_bind: Option<bool>,
     tls_cert: Option<PathBuf>,
     tls_key: Option<PathBuf>,
+    rate_limit_rpm: Option<u32>,
+    trusted_proxies: Option<Vec<String>>,
     #[serde(default)]
     egress: EgressTable,
 }
@@ -160,6 +168,11 @@ impl Config {
         EgressOptions { ca_file: self.egress_ca_file.value.clone(), http_hosts: self.egress_http_hosts.value.clone() }
     }
 
+    /// What the settings say about callers.
+    pub fn admission(&self) -> Admission {
+        Admission { usual_limit: self.rate_limit_rpm.value, trusted_proxies: self.trusted_proxies.value.clone() }
+    }
+
     /// The URL of a vault that listens on `address`: the public one if there is TLS (its certificate names that host), else the address. One that listens
     /// on every address is reached through loopback.
     pub fn url(&self, address: SocketAddr) -> String {
@@ -194,6 +207,8 @@ impl Config {
         let tls_key = pick_file(flags.tls_key.clone().map(|path| ("--tls-key", path)), "ALTER_TLS_KEY", file.tls_key);
         let egress_ca_file = pick_file(None, "ALTER_EGRESS_CA_FILE", file.egress.ca_file);
         let http_hosts = pick(None, "", "ALTER_EGRESS_HTTP_HOSTS", file.egress.http_hosts.map(|hosts| hosts.join(",")));
+        let rate_limit = pick(None, "", "ALTER_RATE_LIMIT_RPM", file.rate_limit_rpm.map(|limit| limit.to_string()));
+        let proxies = pick(None, "", "ALTER_TRUSTED_PROXIES", file.trusted_proxies.map(|networks| networks.join(",")));
         let insecure_flag = flags.insecure_bind.then(|| "true".to_owned());
         let insecure = pick(insecure_flag, "--insecure-bind", "ALTER_INSECURE_BIND", file.insecure_bind.map(|on| on.to_string()));
         Ok(Self {
@@ -215,6 +230,11 @@ impl Config {
             egress_http_hosts: parse_or(http_hosts, "egress.http_hosts", "", |text| {
                 HttpHosts::parse(text.split(',').filter(|_| !text.is_empty()))
             })?,
+            rate_limit_rpm: parse_or(rate_limit, "rate_limit_rpm", &USUAL_LIMIT.to_string(), parse_rate_limit)?,
+            trusted_proxies: match proxies {
+                Some(setting) => parse(setting, "trusted_proxies", parse_networks)?,
+                None => Setting { value: None, source: Source::Default },
+            },
         })
     }
 }
@@ -274,7 +294,7 @@ fn read_file(path: &Path) -> Result<ConfigFile, StartError> {
     toml::from_str(&text).map_err(|error| {
         StartError::new(StartErrorKind::ConfigInvalid, format!("{} is not a valid settings file", path.display()))
             .caused_by(error.message())
-            .help("known settings: store, address, public_url, insecure_bind, tls_cert, tls_key, and in [egress] ca_file and http_hosts")
+            .help("known settings: store, address, public_url, insecure_bind, tls_cert, tls_key, rate_limit_rpm, trusted_proxies, and in [egress] ca_file and http_hosts")
     })
 }
 
@@ -321,6 +341,17 @@ fn parse_store(setting: Option<Setting<String>>) -> Result<Setting<StorePlace>, 
 fn parse_address(text: &str) -> Result<SocketAddr, String> {
     let text = text.strip_prefix("localhost:").map_or_else(|| text.to_owned(), |port| format!("127.0.0.1:{port}"));
     text.parse().map_err(|_| "must be an IP address and a port, such as 127.0.0.1:7117".to_owned())
+}
+
+fn parse_rate_limit(text: &str) -> Result<u32, String> {
+    text.parse().ok().filter(|limit| *limit > 0).ok_or_else(|| "must be a number of requests a minute, at least 1".to_owned())
+}
+
+fn parse_networks(text: &str) -> Result<Option<Networks>, String> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    Networks::parse(&text.split(',').map(str::trim).collect::<Vec<_>>()).map(Some)
 }
 
 fn reachable(mut address: SocketAddr) -> SocketAddr {
@@ -453,6 +484,23 @@ mod tests {
         assert!(error.message().contains("egress.http_hosts") && error.message().contains("ALTER_EGRESS_HTTP_HOSTS"), "{error}");
         let (_dir, flags) = in_folder("[egress]\nproxies = []\n");
         assert!(load(&flags, &[]).is_err());
+    }
+
+    #[test]
+    fn callers_are_bounded_and_proxies_named() {
+        let (_dir, flags) = in_folder("rate_limit_rpm = 60\ntrusted_proxies = [\"10.0.0.0/8\", \"::1\"]\n");
+        let admission = load(&flags, &[]).expect("valid").admission();
+        assert_eq!(admission.usual_limit, 60);
+        assert_eq!(admission.trusted_proxies.expect("some").texts(), ["10.0.0.0/8", "::1/128"]);
+        let other = load(&flags, &[("ALTER_RATE_LIMIT_RPM", "1000"), ("ALTER_TRUSTED_PROXIES", "192.0.2.1")]).expect("valid");
+        assert_eq!((other.rate_limit_rpm.value, other.rate_limit_rpm.source), (1000, Source::Environment("ALTER_RATE_LIMIT_RPM")));
+        assert_eq!(other.trusted_proxies.value.expect("some").texts(), ["192.0.2.1/32"]);
+        let nothing = load(&Flags { data: Some("/nonexistent".into()), ..Flags::default() }, &[]).expect("valid");
+        assert_eq!(nothing.admission(), Admission::default());
+        for (name, value) in [("ALTER_RATE_LIMIT_RPM", "0"), ("ALTER_RATE_LIMIT_RPM", "many"), ("ALTER_TRUSTED_PROXIES", "proxy.example")] {
+            let error = load(&flags, &[(name, value)]).expect_err(value);
+            assert!(error.message().contains(name), "{error}");
+        }
     }
 
     #[test]

@@ -10,12 +10,13 @@ mod credential;
 mod grant;
 mod id;
 mod key;
+mod network;
 mod principal;
 mod registration;
 mod secret;
 mod ticket;
 
-pub use agent::{Agent, AgentStatus};
+pub use agent::{Agent, AgentKind, AgentScopes, AgentStatus, AskedOnce, Staged};
 pub use app::{Actor, App, AppSettings, CallerType, Operator, OperatorRole};
 pub use app_settings::{origin, return_url};
 pub use credential::{Account, Credential, CredentialKind, CredentialState, Lease};
@@ -23,7 +24,8 @@ pub use grant::{
     Grant, GrantFilter, GrantKind, GrantPolicy, GrantStatus, ListedGrant, Membership, Opens, Restrictions, ScopeMismatch, ShownStatus, View,
 };
 pub use id::{ActorId, AgentId, AppId, CredentialId, DataKeyId, GrantId, KeyId, OperatorId, RegistrationId, SecretId, TicketId};
-pub use key::{ApiKey, KeyDigest, KeyStatus, display_prefix};
+pub use key::{ApiKey, KeyDigest, KeyRate, KeyStatus, RateCount, SharedRate, display_prefix};
+pub use network::Networks;
 pub use principal::{Person, Principal};
 pub use registration::{Registration, RegistrationKind};
 pub use secret::{InjectionRule, InjectionTarget, ManagedSecret, SecretInjection, SecretKind, SecretStatus};

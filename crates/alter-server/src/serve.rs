@@ -17,7 +17,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tower::ServiceExt;
 
-use crate::api::{self, HostPolicy, Vault};
+use crate::api::{self, HostPolicy, Peer, Vault};
 use crate::config::Config;
 use crate::egress::Egress;
 use crate::error::{StartError, StartErrorKind};
@@ -102,7 +102,8 @@ impl Server {
             .map_err(|error| StartError::new(StartErrorKind::AddressUnavailable, "the listener has no address").caused_by(error))?;
         let public_url = config.public_url.value.clone().unwrap_or_else(|| config.url(address)).trim_end_matches('/').to_owned();
         let hosts = HostPolicy::new(config.public_url.value.as_deref(), address.ip());
-        let vault = Arc::new(Vault::new(opened, Egress::new(config.egress())?, hosts, public_url));
+        let vault = Vault::new(opened, Egress::new(config.egress())?, hosts, public_url).admitting(config.admission());
+        let vault = Arc::new(vault);
         Ok(Self { listener, address, vault, tls, limits: ServeLimits::default() })
     }
 
@@ -135,8 +136,8 @@ impl Server {
                 accepted = accept(&self.listener, &places) => accepted,
             };
             match accepted {
-                Ok((stream, place)) => {
-                    let connection = Connection { place, router: router.clone(), watcher: open.watcher(), limits: self.limits };
+                Ok((stream, peer, place)) => {
+                    let connection = Connection { place, peer, router: router.clone(), watcher: open.watcher(), limits: self.limits };
                     tokio::spawn(connection.serve(stream, self.tls.clone()));
                 }
                 Err(error) => {
@@ -162,17 +163,18 @@ impl Server {
     }
 }
 
-async fn accept(listener: &TcpListener, places: &Arc<Semaphore>) -> std::io::Result<(TcpStream, OwnedSemaphorePermit)> {
+async fn accept(listener: &TcpListener, places: &Arc<Semaphore>) -> std::io::Result<(TcpStream, Peer, OwnedSemaphorePermit)> {
     let place = Arc::clone(places).acquire_owned().await.map_err(std::io::Error::other)?;
-    let (stream, _) = listener.accept().await?;
+    let (stream, peer) = listener.accept().await?;
     // Answers are small; waiting to fill a packet would only delay them.
     stream.set_nodelay(true)?;
-    Ok((stream, place))
+    Ok((stream, Peer(peer.ip()), place))
 }
 
 /// What one connection needs besides its stream.
 struct Connection {
     place: OwnedSemaphorePermit,
+    peer: Peer,
     router: axum::Router,
     watcher: Watcher,
     limits: ServeLimits,
@@ -192,7 +194,11 @@ impl Connection {
     }
 
     async fn speak(self, stream: impl AsyncRead + AsyncWrite + Unpin + 'static, protocol: Protocol) {
-        let service = TowerToHyperService::new(self.router.map_request(|request: Request<Incoming>| request.map(Body::new)));
+        let peer = self.peer;
+        let service = TowerToHyperService::new(self.router.map_request(move |mut request: Request<Incoming>| {
+            request.extensions_mut().insert(peer);
+            request.map(Body::new)
+        }));
         let http = auto::Builder::new(TokioExecutor::new());
         let mut http = match protocol {
             Protocol::Http1 => http.http1_only(),

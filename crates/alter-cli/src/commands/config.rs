@@ -39,6 +39,8 @@ pub fn run(command: &ConfigCommand, context: &Context) -> Outcome {
         setting("tls_key", json!(config.tls_key.value), &config.tls_key.source),
         setting("egress.ca_file", json!(config.egress_ca_file.value), &config.egress_ca_file.source),
         setting("egress.http_hosts", json!(http_hosts), &config.egress_http_hosts.source),
+        setting("rate_limit_rpm", json!(config.rate_limit_rpm.value), &config.rate_limit_rpm.source),
+        setting("trusted_proxies", json!(config.trusted_proxies.value), &config.trusted_proxies.source),
         setting("vault", json!(context.vault_url()?), &context.vault_source(&config)),
     ];
     context.output.list(&records, COLUMNS, "");

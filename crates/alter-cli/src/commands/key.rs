@@ -19,21 +19,51 @@ use crate::output::{Column, member};
 pub enum KeyCommand {
     /// Make a key and show it once
     #[command(
-        after_help = "Examples:\n  alter key create --app demo --name worker --expires-in 90d\n  alter key create --agent planner\n  alter key create --operator ada --role auditor\n  alter key create --operator rescue --offline\n\nThe last one is the way back in when every operator key is lost; the vault must be stopped."
+        after_help = "Examples:\n  alter key create --app demo --name worker --expires-in 90d\n  alter key create --scope tokens:retrieve --allow-network 192.0.2.0/24 --rate-limit 60\n  alter key create --agent planner\n  alter key create --operator ada --role auditor\n  alter key create --operator rescue --offline\n\nThe last one is the way back in when every operator key is lost; the vault must be stopped."
     )]
     Create(CreateArgs),
     /// Replace the vault's master key while it serves
     RotateMaster(RotateArgs),
     /// List the keys of an application, or the operators
-    #[command(after_help = "Example:\n  alter key list --app demo")]
+    #[command(after_help = "Examples:\n  alter key list --app demo\n  alter key list --agent planner")]
     List {
         /// List operators instead
         #[arg(long)]
         operator: bool,
+        /// Only the keys of this agent
+        #[arg(long, value_name = "NAME", conflicts_with = "operator")]
+        agent: Option<String>,
         #[command(flatten)]
         app: AppFlag,
     },
-    /// Refuse a key from now on, for ever
+    /// Make the successor of a key and show it once; the key works beside it for a while
+    #[command(after_help = "Example:\n  alter key rotate 8b0f9a52-3f51-4a7e-9c1d-0d6a5e7c1b2f --overlap 2d")]
+    Rotate {
+        /// The key's id
+        key: String,
+        /// How long both work: 12h, 2d, up to 30d, or 0 [default: 7d]
+        #[arg(long, value_name = "SPAN", value_parser = overlap)]
+        overlap: Option<u64>,
+        #[command(flatten)]
+        app: AppFlag,
+    },
+    /// Have programs told to change to another key; it still works
+    #[command(after_help = "Example:\n  alter key deprecate 8b0f9a52-3f51-4a7e-9c1d-0d6a5e7c1b2f")]
+    Deprecate {
+        /// The key's id
+        key: String,
+        #[command(flatten)]
+        app: AppFlag,
+    },
+    /// Take a deprecation back, and the end that a rotation has set
+    #[command(after_help = "Example:\n  alter key undeprecate 8b0f9a52-3f51-4a7e-9c1d-0d6a5e7c1b2f")]
+    Undeprecate {
+        /// The key's id
+        key: String,
+        #[command(flatten)]
+        app: AppFlag,
+    },
+    /// Refuse a key from now on, for ever, with what was derived from it
     #[command(after_help = "Examples:\n  alter key revoke 8b0f9a52-3f51-4a7e-9c1d-0d6a5e7c1b2f\n  alter key revoke ada --operator")]
     Revoke {
         /// The key's id; with --operator the operator's name or id
@@ -63,6 +93,12 @@ pub struct CreateArgs {
     /// Make it the key of this agent, with the scopes that agents have
     #[arg(long, value_name = "NAME", conflicts_with_all = ["operator", "scopes"])]
     agent: Option<String>,
+    /// A network that it may be used from, such as 192.0.2.0/24; give it several times [default: anywhere]
+    #[arg(long = "allow-network", value_name = "CIDR", conflicts_with = "operator")]
+    networks: Vec<String>,
+    /// Requests a minute that it may make [default: the vault's rate_limit_rpm]
+    #[arg(long, value_name = "NUMBER", conflicts_with = "operator")]
+    rate_limit: Option<u32>,
     /// When it ends: 12h, 7d, 4w [default: never]
     #[arg(long, value_name = "SPAN", value_parser = span, conflicts_with = "operator")]
     expires_in: Option<u64>,
@@ -101,7 +137,7 @@ const KEY_COLUMNS: &[Column] = &[
     Column::new("PREFIX", |key| member(key, "key_prefix")),
     Column::new("STATUS", |key| member(key, "status")),
     Column::new("SCOPES", |key| member(key, "scopes")),
-    Column::new("EXPIRES", |key| member(key, "expires_at")),
+    Column::new("EXPIRES", |key| member(key, if key["works_until"].is_null() { "expires_at" } else { "works_until" })),
     Column::new("LAST USED", |key| member(key, "last_used_at")),
 ];
 
@@ -125,12 +161,21 @@ pub async fn run(command: KeyCommand, context: &Context) -> Outcome {
             context.output.list(&operators, OPERATOR_COLUMNS, "No operators.");
             Ok(())
         }
-        KeyCommand::List { app, .. } => {
+        KeyCommand::List { app, agent, .. } => {
             let admin = context.admin()?;
-            let keys = admin.list(&format!("{}/keys", context.app_path(&admin, &app).await?)).await?;
+            let of = agent.map(|agent| format!("?agent={}", encode(&agent))).unwrap_or_default();
+            let keys = admin.list(&format!("{}/keys{of}", context.app_path(&admin, &app).await?)).await?;
             context.output.list(&keys, KEY_COLUMNS, "No keys yet. Make one: alter key create");
             Ok(())
         }
+        KeyCommand::Rotate { key, overlap, app } => {
+            let admin = context.admin()?;
+            let path = format!("{}/keys/{}/rotate", context.app_path(&admin, &app).await?, encode(&key));
+            show_once(&admin.post(&path, &json!({ "overlap_seconds": overlap })).await?, "ALTER_API_KEY", context);
+            Ok(())
+        }
+        KeyCommand::Deprecate { key, app } => change(context, &app, &key, "deprecate").await,
+        KeyCommand::Undeprecate { key, app } => change(context, &app, &key, "undeprecate").await,
         KeyCommand::Revoke { key, operator, app, yes } => {
             let admin = context.admin()?;
             let what = format!(
@@ -145,6 +190,18 @@ pub async fn run(command: KeyCommand, context: &Context) -> Outcome {
     }
 }
 
+/// A span of time, or none.
+fn overlap(text: &str) -> Result<u64, String> {
+    if text == "0" { Ok(0) } else { span(text) }
+}
+
+async fn change(context: &Context, app: &AppFlag, key: &str, verb: &str) -> Outcome {
+    let admin = context.admin()?;
+    let path = format!("{}/keys/{}/{verb}", context.app_path(&admin, app).await?, encode(key));
+    context.output.record(&admin.post(&path, &json!({})).await?);
+    Ok(())
+}
+
 async fn create(arguments: CreateArgs, admin: &AdminClient, context: &Context) -> Outcome {
     let (path, wanted, shown_as) = match arguments.operator {
         Some(name) => {
@@ -153,11 +210,14 @@ async fn create(arguments: CreateArgs, admin: &AdminClient, context: &Context) -
         }
         None => {
             let scopes = (!arguments.scopes.is_empty()).then_some(arguments.scopes);
+            let networks = (!arguments.networks.is_empty()).then_some(arguments.networks);
             let wanted = json!({
                 "name": arguments.name.unwrap_or_default(),
                 "scopes": scopes,
                 "agent": arguments.agent,
                 "expires_in": arguments.expires_in,
+                "cidr_allowlist": networks,
+                "rate_limit_rpm": arguments.rate_limit,
             });
             (format!("{}/keys", context.app_path(admin, &arguments.app).await?), wanted, "ALTER_API_KEY")
         }

@@ -1,7 +1,7 @@
 //! Operator and application keys, and the way back in.
 
 use crate::world::{World, alter, on, on_with, vault};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 #[test]
 fn without_an_operator_key_the_way_to_one_is_told() {
@@ -65,6 +65,22 @@ fn revoking_asks_first_and_works_once() {
     assert_eq!(world.request(&["GET", &world.at("/v1/x"), "--grant", &world.grant, "--json"]).error(), ("key_revoked".into(), 4));
     assert_eq!(on(&world.vault, &["key", "revoke", "nope", "--yes", "--json"]).error(), ("key_not_found".into(), 5));
     assert_eq!(on(&world.vault, &["key", "revoke", "owner", "--operator", "--yes", "--json"]).error(), ("last_admin".into(), 6));
+}
+
+#[test]
+fn a_key_is_bound_to_networks_and_to_a_number_of_requests() {
+    let world = World::new();
+    let bounds = ["key", "create", "--name", "office", "--allow-network", "192.0.2.0/24", "--rate-limit", "60"];
+    let made = world.vault.records(&bounds, "").expect("made").remove(0);
+    assert_eq!((&made["cidr_allowlist"], &made["rate_limit_rpm"]), (&json!(["192.0.2.0/24"]), &json!(60)));
+    let key = made["api_key"].as_str().expect("a key");
+    let request = ["request", "GET", &world.at("/v1/x"), "--grant", &world.grant, "--json"];
+    let refused = on_with(&world.vault, &request, &[("ALTER_API_KEY", key)], "");
+    assert_eq!(refused.error(), ("ip_not_allowed".into(), 4), "{refused:?}");
+    let error = |arguments: &[&str]| on(&world.vault, &[arguments, &["--json"]].concat()).error();
+    assert_eq!(error(&["key", "create", "--allow-network", "example.com"]), ("invalid_request".into(), 1));
+    assert_eq!(error(&["key", "create", "--rate-limit", "0"]), ("invalid_request".into(), 1));
+    assert_eq!(error(&["key", "create", "--operator", "eve", "--rate-limit", "5"]), ("usage".into(), 2));
 }
 
 #[test]

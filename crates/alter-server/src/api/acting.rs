@@ -7,7 +7,6 @@ use super::identity::Identity;
 use super::judge::reach::Reach;
 use super::refusal::Refusal;
 use crate::model::{Agent, AgentId, AgentStatus, ApiKey};
-use crate::store::Lookup;
 
 /// Who acts in a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,7 +15,7 @@ pub enum Acting {
     App,
     /// An agent of the app.
     Agent {
-        /// The agent, which is active.
+        /// The agent. It is active, but for the calls that a suspended one may make.
         agent: Agent,
         /// Whether the app's key speaks for it (`X-Alter-Caller` holds its id).
         through_app: bool,
@@ -26,23 +25,29 @@ pub enum Acting {
 impl Acting {
     /// Finds out who acts. To speak for an agent, the app's key needs `agents:admin`: it can then do what the agent can.
     ///
+    /// With `while_suspended` the key of a suspended agent is good enough.
+    ///
     /// # Errors
-    /// 401 `key_revoked` for the key of an agent that is not active, 404 `caller_agent_unresolved` if the named agent is not an active one of
+    /// 401 `agent_inactive` for the key of an agent that is not active, 404 `caller_agent_unresolved` if the named agent is not an active one of
     /// the app or not the key's own, 403 `insufficient_scope`.
-    pub async fn of(vault: &Vault, key: &ApiKey, reach: &Reach, identity: &Identity<'_>) -> Result<Self, Refusal> {
+    pub async fn of(vault: &Vault, key: &ApiKey, reach: &Reach, identity: &Identity<'_>, while_suspended: bool) -> Result<Self, Refusal> {
         let named = identity.named_agent();
         match (key.agent, named) {
             (None, None) => Ok(Self::App),
             (None, Some(named)) => {
-                let agent = active(vault, key, AgentId(named)).await?.ok_or_else(unresolved)?;
+                let agent = own_agent(vault, key, AgentId(named)).await?.filter(|agent| agent.status == AgentStatus::Active);
+                let agent = agent.ok_or_else(unresolved)?;
                 reach.require("agents:admin")?;
                 Ok(Self::Agent { agent, through_app: true })
             }
             (Some(own), Some(named)) if own.0 != named => Err(unresolved().because("an agent's key named another agent")),
             (Some(own), _) => {
-                let agent = active(vault, key, own).await?;
-                let agent = agent.ok_or_else(|| Refusal::unauthorized("key_revoked", "The agent whose key this is, is not active."))?;
-                Ok(Self::Agent { agent, through_app: false })
+                let agent = own_agent(vault, key, own).await?.ok_or_else(inactive)?;
+                match agent.status {
+                    AgentStatus::Active => Ok(Self::Agent { agent, through_app: false }),
+                    AgentStatus::Suspended if while_suspended => Ok(Self::Agent { agent, through_app: false }),
+                    AgentStatus::Suspended | AgentStatus::Deleted => Err(inactive()),
+                }
             }
         }
     }
@@ -56,11 +61,18 @@ impl Acting {
     }
 }
 
-async fn active(vault: &Vault, key: &ApiKey, agent: AgentId) -> Result<Option<Agent>, Refusal> {
-    match vault.store.agent(key.app, agent).await? {
-        Lookup::Found(agent) if agent.status == AgentStatus::Active => Ok(Some(agent)),
-        _ => Ok(None),
-    }
+async fn own_agent(vault: &Vault, key: &ApiKey, agent: AgentId) -> Result<Option<Agent>, Refusal> {
+    Ok(vault.store.agent(key.app, agent).await?.found())
+}
+
+/// 401: the agent whose key it is, may not act.
+pub fn inactive() -> Refusal {
+    Refusal::unauthorized("agent_inactive", "The agent whose key this is, is paused. Resume it, or use another key.")
+}
+
+/// 404 for unknown, deleted and other applications' agents alike.
+pub fn agent_not_found() -> Refusal {
+    Refusal::new(StatusCode::NOT_FOUND, "agent_not_found", "This application has no such agent. List agents to find its id.")
 }
 
 fn unresolved() -> Refusal {

@@ -8,6 +8,8 @@ use super::refusal::Refusal;
 
 /// Longest user token that a request may carry, in characters; clients send no longer one.
 const LONGEST_USER_TOKEN: usize = 8192;
+/// Longest name for people, in characters.
+const LONGEST_LABEL: usize = 255;
 
 /// The members that were not taken yet.
 pub struct Members {
@@ -52,6 +54,30 @@ impl Members {
             Some(Value::String(text)) if !text.is_empty() => Ok(Some(text)),
             Some(_) => Err(self.invalid(name, "must be text that is not empty")),
         }
+    }
+
+    /// Takes a name for people, if it is there and not null: at most 255 characters, none of them a control character. Empty counts as given.
+    pub fn label(&mut self, name: &str) -> Result<Option<String>, Refusal> {
+        let label = match self.members.remove(name) {
+            None | Some(Value::Null) => return Ok(None),
+            Some(Value::String(label)) => label,
+            Some(_) => return Err(self.invalid(name, "must be text")),
+        };
+        if label.chars().count() > LONGEST_LABEL || label.chars().any(char::is_control) {
+            return Err(self.invalid(name, &format!("must have at most {LONGEST_LABEL} characters, none of them a control character")));
+        }
+        Ok(Some(label))
+    }
+
+    /// Takes an object as it is, if it is there and not null; as JSON it must have at most `most` bytes.
+    pub fn map(&mut self, name: &str, most: usize) -> Result<Option<Map<String, Value>>, Refusal> {
+        let map = match self.members.remove(name) {
+            None | Some(Value::Null) => return Ok(None),
+            Some(Value::Object(map)) => map,
+            Some(_) => return Err(self.invalid(name, "must be an object")),
+        };
+        let long = serde_json::to_string(&map).is_ok_and(|text| text.len() > most);
+        if long { Err(self.invalid(name, &format!("must have at most {most} bytes as JSON"))) } else { Ok(Some(map)) }
     }
 
     /// Takes a text that must be there.
@@ -168,6 +194,13 @@ mod tests {
         for (body, take) in takers {
             let refusal = take(&mut of(body)).expect("refused");
             assert!(refusal.message().starts_with("a must be "), "{body}: {}", refusal.message());
+        }
+        for (body, part) in [(r#"{"a":1}"#, "must be text"), (r#"{"a":"x\u0007"}"#, "control character")] {
+            assert!(of(body).label("a").unwrap_err().message().contains(part), "{body}");
+        }
+        assert_eq!(of(r#"{"a":""}"#).label("a").unwrap().as_deref(), Some(""));
+        for (body, part) in [(r#"{"a":[]}"#, "must be an object"), (r#"{"a":{"b":"123456789"}}"#, "at most 10 bytes")] {
+            assert!(of(body).map("a", 10).unwrap_err().message().contains(part), "{body}");
         }
         let mut outer = of(r#"{"a":{"b":1}}"#);
         let mut inner = outer.object("a").unwrap().expect("an object");

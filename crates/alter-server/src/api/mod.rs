@@ -4,7 +4,10 @@
 
 mod acting;
 mod admin;
+mod admission;
+mod agents;
 mod body;
+mod client_address;
 mod connect;
 mod grants;
 mod health;
@@ -12,10 +15,12 @@ mod host;
 mod identity;
 mod injection;
 mod judge;
+mod keys;
 mod login;
 mod members;
 pub mod people;
 mod pipeline;
+mod query;
 mod refusal;
 mod reports;
 mod request_id;
@@ -48,6 +53,8 @@ use crate::rotation::Rotation;
 use crate::setup::Opened;
 use crate::store::{Commit, CommitError, Receipt, Store};
 
+pub use admission::{Admission, USUAL_LIMIT};
+pub use client_address::Peer;
 pub use health::Readiness;
 pub use host::HostPolicy;
 pub(crate) use judge::destination::AllowedHost;
@@ -68,6 +75,8 @@ pub struct Vault {
     pub clock: Arc<dyn Clock>,
     /// The names under which the vault may be called.
     pub hosts: HostPolicy,
+    /// What the operator has set about callers.
+    pub admission: Admission,
     /// What `/readyz` has just found out.
     pub readiness: Readiness,
     /// Changing the master key.
@@ -104,10 +113,18 @@ impl Vault {
             audit: opened.audit,
             clock: opened.clock,
             hosts,
+            admission: Admission::default(),
             readiness: Readiness::default(),
             rotation: Rotation::new(opened.key_home),
             egress,
         }
+    }
+
+    /// Replaces what is usual about callers.
+    #[must_use]
+    pub fn admitting(mut self, admission: Admission) -> Self {
+        self.admission = admission;
+        self
     }
 
     /// Commits; and if a login loses its last live grant by it, its provider is told, in a task of its own. Whatever ends grants commits here.
@@ -133,6 +150,8 @@ pub fn router(vault: Arc<Vault>) -> Router {
         .route("/sdk/token", post(retrieve_token))
         .route("/sdk/oauth/audit/api-call", post(report_call))
         .merge(grants::router())
+        .merge(keys::router())
+        .merge(agents::router())
         .merge(connect::router())
         .route("/sdk/grants/{grant_id}/report-scope-mismatch", post(report_scope_mismatch))
         .route("/sdk/auth/session", post(start_sign_in))

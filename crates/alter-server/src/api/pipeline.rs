@@ -1,14 +1,15 @@
 //! The order of judgement of every signed request, in one place.
 //!
 //! ```text
-//! key digest → clock → body hash → signature → identity → key scopes ∩ signed constraints → the call's own rules → commit → answer
+//! key digest → clock → body hash → signature → identity → source address → key scopes ∩ signed constraints → the call's own rules
+//! → commit (nonce, rate limit, key and grant still in force) → answer
 //! ```
 //!
-//! What later versions add (source address, principals, policies, limits, approvals) takes its place in [`judge`](super::judge). Three rules hold for all:
+//! What later versions add (principals, policies, approvals) takes its place in [`judge`](super::judge). Three rules hold for all:
 //!
 //! * Until the key's digest is known there is nobody to account to: an unknown key is refused and logged, without an audit row.
-//! * From then on every outcome is one [`Store::commit`](crate::store::Store::commit): the row, the nonce once the signature has proven it,
-//!   and the effects. The answer, which may hold a credential, leaves only after that commit has succeeded.
+//! * From then on every outcome is one [`Store::commit`](crate::store::Store::commit): the row, once the signature has proven it the nonce and
+//!   the request's place in the count of its key, and the effects. The answer, which may hold a credential, leaves only after that commit has succeeded.
 //! * The client is told what the refusal says; the real reason stands in the row.
 
 use std::time::{Duration, Instant};
@@ -24,6 +25,7 @@ use serde_json::Value;
 
 use super::Vault;
 use super::acting::Acting;
+use super::admission;
 use super::identity::Identity;
 use super::judge::reach::Reach;
 use super::judge::request_rule::RequestRule;
@@ -31,8 +33,8 @@ use super::refusal::Refusal;
 use super::request_id::RequestId;
 use super::signed::SignedHeaders;
 use crate::audit::{AuditEntry, ChainId, Outcome};
-use crate::model::{Actor, ActorId, ApiKey, KeyStatus};
-use crate::store::{Commit, CommitError, Declined, Effect, Entity, Nonce};
+use crate::model::{Actor, ActorId, AgentStatus, ApiKey, KeyStatus, RateCount};
+use crate::store::{Commit, CommitError, Declined, Effect, Entity, Nonce, RateState};
 
 /// How long a commit may take before the request is refused.
 pub const COMMIT_DEADLINE: Duration = Duration::from_secs(5);
@@ -83,6 +85,8 @@ pub trait Call: Sync {
     const ACTION: &'static str;
     /// What the row says when the call passes: [`Outcome::Intent`] if something is released, else [`Outcome::Done`].
     const OUTCOME: Outcome;
+    /// Whether an agent that is suspended may make it.
+    const WHILE_SUSPENDED: bool = false;
 
     /// Judges the call. Whatever is learned for the audit goes into `row` at once, so that a refusal has it as well.
     fn judge(&self, vault: &Vault, request: &Admitted<'_>, row: &mut AuditEntry) -> impl Future<Output = Result<Verdict, Refusal>> + Send;
@@ -94,7 +98,7 @@ pub async fn run<C: Call>(vault: &Vault, call: C, parts: &Parts, body: &Bytes) -
         Ok(recognised) => recognised,
         Err(refusal) => return refusal.into_response(),
     };
-    let mut attempt = Attempt { vault, key: &key, row: draft::<C>(&key, parts), nonce: None, actor: None };
+    let mut attempt = Attempt { vault, key: &key, row: draft::<C>(&key, parts), proof: None, suspended: false, rate: None, actor: None };
     let outcome = attempt.settle(&call, &signed, parts, body).await;
     let json = |status: StatusCode, json: &Value| (status, [("content-type", "application/json")], json.to_string()).into_response();
     let mut response = match outcome {
@@ -110,6 +114,9 @@ pub async fn run<C: Call>(vault: &Vault, call: C, parts: &Parts, body: &Bytes) -
     };
     if key.status == KeyStatus::Deprecated {
         response.headers_mut().insert(KEY_DEPRECATED, HeaderValue::from_static("true"));
+    }
+    if let Some(state) = attempt.rate {
+        admission::tell(response.headers_mut(), state);
     }
     if let Some(value) = attempt.actor.and_then(|actor| HeaderValue::from_str(&actor.id.to_string()).ok()) {
         response.headers_mut().insert(ACTOR_ID, value);
@@ -147,7 +154,12 @@ struct Attempt<'a> {
     vault: &'a Vault,
     key: &'a ApiKey,
     row: AuditEntry,
-    nonce: Option<Nonce>,
+    /// What a genuine request spends, until its first commit has spent it.
+    proof: Option<(Nonce, Vec<RateCount>)>,
+    /// Whether the agent that acts is suspended, which only a few calls allow.
+    suspended: bool,
+    /// What is left of the key's limit.
+    rate: Option<RateState>,
     actor: Option<Actor>,
 }
 
@@ -157,7 +169,7 @@ impl Attempt<'_> {
         let proven = self.prove(signed, parts, body);
         for _ in 0..MOST_JUDGEMENTS {
             let judged = match &proven {
-                Ok(()) => self.judge(call, signed, body).await,
+                Ok(()) => self.judge(call, signed, parts, body).await,
                 Err(refusal) => Err(refusal.clone()),
             };
             match self.commit(judged).await {
@@ -178,8 +190,12 @@ impl Attempt<'_> {
         if self.key.expires_at.is_some_and(|end| end <= now) {
             return Err(key_expired());
         }
+        if self.key.works_until.is_some_and(|end| end <= now) {
+            return Err(key_superseded());
+        }
         signed.verify(parts, body, now.as_secs())?;
-        self.nonce = Some(Nonce { key: self.key.id, value: signed.nonce.to_owned() });
+        let nonce = Nonce { key: self.key.id, value: signed.nonce.to_owned() };
+        self.proof = Some((nonce, self.key.rate.counts(self.key.id, self.vault.admission.usual_limit)));
         self.identify(&Identity::of(signed)?, now);
         Ok(())
     }
@@ -195,11 +211,13 @@ impl Attempt<'_> {
         }
     }
 
-    /// Scopes and constraints, the shape of the request rule, then the call's own rules.
-    async fn judge<C: Call>(&mut self, call: &C, signed: &SignedHeaders<'_>, body: &[u8]) -> Result<Verdict, Refusal> {
+    /// Source address, scopes and constraints, the shape of the request rule, then the call's own rules.
+    async fn judge<C: Call>(&mut self, call: &C, signed: &SignedHeaders<'_>, parts: &Parts, body: &[u8]) -> Result<Verdict, Refusal> {
+        self.vault.admission.judge_address(self.key, parts)?;
         let reach = Reach::of(&self.key.scopes, signed.scope_constraints)?;
         let rule = RequestRule::parse(signed.request_rule)?;
-        let acting = Acting::of(self.vault, self.key, &reach, &Identity::of(signed)?).await?;
+        let acting = Acting::of(self.vault, self.key, &reach, &Identity::of(signed)?, C::WHILE_SUSPENDED).await?;
+        self.suspended = acting.agent().is_some_and(|agent| agent.status != AgentStatus::Active);
         if let Some(agent) = acting.agent() {
             note(&mut self.row, |row| row.subject("agent", agent.id));
         }
@@ -216,13 +234,21 @@ impl Attempt<'_> {
             }
         };
         let mut commit = effects.into_iter().fold(Commit::new(row), Commit::effect);
-        if let Some(nonce) = self.nonce.take() {
-            commit = commit.nonce(nonce);
+        if let Some((nonce, counts)) = self.proof.take() {
+            commit = commit.nonce(nonce).count(counts);
         }
         match self.vault.commit(commit, Instant::now() + COMMIT_DEADLINE).await {
-            Ok(_receipt) => outcome,
-            Err(CommitError::Declined(Declined::SecretChanged | Declined::Changed(Entity::Credential))) => Err(Interrupted::Changed),
-            Err(CommitError::Declined(declined)) => Err(Interrupted::Refused(declined_refusal(declined))),
+            Ok(receipt) => {
+                self.rate = receipt.rate.or(self.rate);
+                outcome
+            }
+            Err(CommitError::Declined(declined)) if may_be_judged_again(declined) => Err(Interrupted::Changed),
+            Err(CommitError::Declined(declined)) => {
+                if let Declined::RateLimited(state) = declined {
+                    self.rate = Some(state);
+                }
+                Err(Interrupted::Refused(declined_refusal(declined, self.vault.clock.now().as_secs())))
+            }
             Err(CommitError::Store(error)) => Err(Interrupted::Refused(error.into())),
         }
     }
@@ -230,7 +256,9 @@ impl Attempt<'_> {
     /// The effects of every call that passes (the key was used, the caller was seen), then its own.
     fn with_use(&self, own: Vec<Effect>) -> Vec<Effect> {
         let seen = self.actor.clone().map(Effect::RegisterActor);
-        std::iter::once(Effect::UseKey { key: self.key.id }).chain(seen).chain(own).collect()
+        // The store knows no suspended agent whose key may be used.
+        let used = (!self.suspended).then_some(Effect::UseKey { key: self.key.id });
+        used.into_iter().chain(seen).chain(own).collect()
     }
 }
 
@@ -250,8 +278,18 @@ fn key_expired() -> Refusal {
     Refusal::unauthorized("key_expired", "This API key has expired. Use another one.")
 }
 
-/// What the client is told when the transaction found that the request must not be.
-fn declined_refusal(declined: Declined) -> Refusal {
+fn key_superseded() -> Refusal {
+    let message = "This API key has a successor, and the time for changing over is past. Use the successor.";
+    Refusal::unauthorized("key_rotated_grace_expired", message)
+}
+
+/// Whether what was judged is no longer what is there, so that a new judgement finds what to say.
+const fn may_be_judged_again(declined: Declined) -> bool {
+    matches!(declined, Declined::SecretChanged | Declined::Changed(Entity::Credential | Entity::Agent) | Declined::Exists(Entity::Agent))
+}
+
+/// What the client is told when the transaction found that the request must not be. `now` is Unix time in seconds.
+fn declined_refusal(declined: Declined, now: i64) -> Refusal {
     match declined {
         Declined::NonceReplayed => Refusal::unauthorized(
             "nonce_replayed",
@@ -263,7 +301,20 @@ fn declined_refusal(declined: Declined) -> Refusal {
         }
         Declined::KeyRevoked => key_revoked(),
         Declined::KeyExpired => key_expired(),
-        Declined::AgentInactive => Refusal::unauthorized("key_revoked", "The agent whose key this is, is not active."),
+        Declined::KeySuperseded => key_superseded(),
+        Declined::AgentInactive => super::acting::inactive(),
+        Declined::TooManyKeys => Refusal::new(
+            StatusCode::CONFLICT,
+            "agent_key_limit_reached",
+            "The agent has as many keys as it can have. Revoke one that is not used any more.",
+        ),
+        Declined::LastKey => {
+            let message =
+                "It is the agent's last key, and the agent could not act without it. Revoke it with force=true, or make another one first.";
+            Refusal::new(StatusCode::CONFLICT, "last_active_key", message)
+        }
+        Declined::Final(Entity::Key) => Refusal::new(StatusCode::CONFLICT, "key_revoked", "The key is revoked, which is final."),
+        Declined::NotFound(Entity::Agent) | Declined::Final(Entity::Agent) => super::acting::agent_not_found(),
         Declined::GrantRevoked => super::token::grant_revoked(),
         Declined::GrantExpired => super::token::grant_expired(),
         Declined::SecretDeleted | Declined::CredentialErased => super::token::grant_deleted(),
@@ -281,6 +332,7 @@ fn declined_refusal(declined: Declined) -> Refusal {
             Refusal::unauthorized("invalid_key", "The API key is missing, mistyped or unknown to this vault.")
         }
         Declined::NotFound(_) => Refusal::grant_not_found(declined.to_string()),
+        Declined::RateLimited(state) => admission::too_many(state, now),
         Declined::SecretChanged | Declined::MasterKeyChanged | Declined::MasterKeyInUse | Declined::Exists(_) | Declined::Final(_) => {
             Refusal::internal()
         }
@@ -296,6 +348,7 @@ mod tests {
         for (declined, status, code) in [
             (Declined::NonceReplayed, 401, "nonce_replayed"),
             (Declined::NoncesFull, 429, "rate_limit_exceeded"),
+            (Declined::RateLimited(RateState { limit: 1, remaining: 0, resets_at: 60 }), 429, "rate_limit_exceeded"),
             (Declined::KeyRevoked, 401, "key_revoked"),
             (Declined::KeyExpired, 401, "key_expired"),
             (Declined::NotFound(Entity::Key), 401, "invalid_key"),
@@ -304,7 +357,12 @@ mod tests {
             (Declined::SecretDeleted, 410, "grant_deleted"),
             (Declined::CredentialErased, 410, "grant_deleted"),
             (Declined::CredentialDead, 400, "credential_revoked"),
-            (Declined::AgentInactive, 401, "key_revoked"),
+            (Declined::KeySuperseded, 401, "key_rotated_grace_expired"),
+            (Declined::AgentInactive, 401, "agent_inactive"),
+            (Declined::TooManyKeys, 409, "agent_key_limit_reached"),
+            (Declined::LastKey, 409, "last_active_key"),
+            (Declined::Final(Entity::Key), 409, "key_revoked"),
+            (Declined::Final(Entity::Agent), 404, "agent_not_found"),
             (Declined::LeaseHeld, 409, "token_refresh_in_progress"),
             (Declined::LabelTaken, 409, "sibling_label_conflict"),
             (Declined::Widens, 403, "grant_widens"),
@@ -312,7 +370,7 @@ mod tests {
             (Declined::NotFound(Entity::Grant), 404, "grant_not_found"),
             (Declined::Exists(Entity::Grant), 500, "internal_error"),
         ] {
-            let refusal = declined_refusal(declined);
+            let refusal = declined_refusal(declined, 0);
             assert_eq!((refusal.status().as_u16(), refusal.code()), (status, code), "{declined:?}");
         }
     }

@@ -22,6 +22,7 @@ pub struct ReportCall;
 impl Call for ReportCall {
     const ACTION: &'static str = "call.report";
     const OUTCOME: Outcome = Outcome::Done;
+    const WHILE_SUSPENDED: bool = true;
 
     async fn judge(&self, vault: &Vault, request: &Admitted<'_>, row: &mut AuditEntry) -> Result<Verdict, Refusal> {
         let mut report: Map<String, Value> = serde_json::from_slice(request.body).map_err(|_| invalid("The body is not a JSON object."))?;

@@ -9,7 +9,7 @@ use super::Vault;
 use super::acting::Acting;
 use super::grants::held;
 use super::injection::{Sample, answer};
-use super::judge::destination;
+use super::judge::{agent, destination};
 use super::login;
 use super::people;
 use super::pipeline::{Admitted, Answer, Call, Verdict, note};
@@ -50,6 +50,7 @@ impl Call for RetrieveToken {
         note(row, |row| row.provider(&secret.slug));
         judge_state(vault, &access, secret)?;
         judge_mode(vault, &access.grant).await?;
+        judge_agent(vault, request, &access)?;
         destination::judge(&asked.url, &secret.allowed_hosts)?;
         if let Some(rule) = &request.rule {
             rule.judge_retrieval()?;
@@ -240,6 +241,13 @@ async fn judge_mode(vault: &Vault, grant: &Grant) -> Result<(), Refusal> {
     Ok(())
 }
 
+/// The rules of the agent that acts, if one does.
+fn judge_agent(vault: &Vault, request: &Admitted<'_>, access: &GrantAccess) -> Result<(), Refusal> {
+    let Some(acting) = request.acting.agent() else { return Ok(()) };
+    agent::judge_retrieval(acting)?;
+    agent::judge_scopes(acting, access.secret.as_ref(), access.credential.as_ref(), vault.clock.now())
+}
+
 async fn find(vault: &Vault, app: AppId, grant: GrantId) -> Result<GrantAccess, Refusal> {
     match vault.store.grant_access(app, grant).await? {
         Lookup::Found(access) => Ok(access),
@@ -281,6 +289,7 @@ async fn release_login(
 ) -> Result<Verdict, Refusal> {
     let registered = login::judge(vault, access, credential, url).await?;
     judge_mode(vault, &access.grant).await?;
+    judge_agent(vault, request, access)?;
     if let Some(rule) = &request.rule {
         rule.judge_retrieval()?;
     }
@@ -289,6 +298,7 @@ async fn release_login(
     let credential = fresh.credential.as_ref().ok_or_else(grant_deleted)?;
     login::judge(vault, &fresh, credential, url).await?;
     judge_mode(vault, &fresh.grant).await?;
+    judge_agent(vault, request, &fresh)?;
     let body = login::release(vault, &fresh, credential)?;
     let effect = Effect::UseGrant { grant: fresh.grant.id, judged: fresh.judged() };
     Ok(Verdict { effects: vec![effect], answer: Answer::Json(body) })

@@ -5,8 +5,8 @@ use crate::clock::Timestamp;
 use crate::crypto::{KeyCheck, RootKey, SealedSecret, Wrapped};
 use crate::model::{
     Account, Actor, Agent, AgentId, AgentStatus, ApiKey, App, AppId, AppSettings, Credential, CredentialId, DataKeyId, Grant, GrantId,
-    GrantPolicy, KeyId, KeyStatus, ManagedSecret, Operator, OperatorId, Registration, RegistrationId, ScopeMismatch, SecretId, Ticket,
-    TicketId,
+    GrantPolicy, KeyId, KeyStatus, ManagedSecret, Operator, OperatorId, RateCount, Registration, RegistrationId, ScopeMismatch, SecretId,
+    Ticket, TicketId,
 };
 
 /// A nonce that a signed request spends. Unique per key, kept [`Nonce::LIFETIME`].
@@ -39,6 +39,7 @@ impl Nonce {
 #[derive(Debug)]
 pub struct Commit {
     nonce: Option<Nonce>,
+    counted: Vec<RateCount>,
     rows: Vec<AuditEntry>,
     effects: Vec<Effect>,
 }
@@ -46,13 +47,20 @@ pub struct Commit {
 impl Commit {
     /// A commit that only writes a row. The first row is the one that turns into the refusal if the commit is declined.
     pub fn new(row: AuditEntry) -> Self {
-        Self { nonce: None, rows: vec![row], effects: Vec::new() }
+        Self { nonce: None, counted: Vec::new(), rows: vec![row], effects: Vec::new() }
     }
 
     /// Spends a nonce. It is spent even if an effect is declined: the request was genuine and must not come again.
     #[must_use]
     pub fn nonce(mut self, nonce: Nonce) -> Self {
         self.nonce = Some(nonce);
+        self
+    }
+
+    /// Counts the request against limits. It is counted whatever becomes of it, and declined if one of them is reached.
+    #[must_use]
+    pub fn count(mut self, counts: Vec<RateCount>) -> Self {
+        self.counted = counts;
         self
     }
 
@@ -73,6 +81,11 @@ impl Commit {
     /// The nonce, if one is spent.
     pub const fn spent_nonce(&self) -> Option<&Nonce> {
         self.nonce.as_ref()
+    }
+
+    /// What the request counts against.
+    pub fn counted(&self) -> &[RateCount] {
+        &self.counted
     }
 
     /// The rows, the deciding one first. Never empty.
@@ -125,9 +138,28 @@ pub enum Effect {
         /// The operator.
         operator: OperatorId,
     },
-    /// A key comes into being. Declined if the app is unknown.
+    /// A key comes into being. Declined if the app is unknown, if the key it is derived from is revoked, and if its agent is deleted or has as many
+    /// keys as it can have ([`Declined::TooManyKeys`](super::Declined::TooManyKeys)).
     CreateKey(Box<ApiKey>),
+    /// A key gets a successor: it is deprecated, and works until then, or until an earlier end that it has. Declined unless it is a key of the
+    /// app that is not revoked.
+    SupersedeKey {
+        /// The app.
+        app: AppId,
+        /// The key.
+        key: KeyId,
+        /// When it stops working.
+        until: Timestamp,
+    },
+    /// Nothing changes. Declined with [`Declined::LastKey`](super::Declined::LastKey) if the agent has no key by now that is not revoked.
+    KeepAgentKey {
+        /// The app.
+        app: AppId,
+        /// The agent.
+        agent: AgentId,
+    },
     /// A key's status changes. Declined unless it is a key of the app; a revoked one cannot come back ([`Declined::Final`](super::Declined::Final)).
+    /// With it, what was derived from it is revoked. One that becomes active again has no announced end any more.
     SetKeyStatus {
         /// The app.
         app: AppId,
@@ -228,8 +260,12 @@ pub enum Effect {
         settings: AppSettings,
     },
     /// An agent comes into being. Declined if the app is unknown or the name taken.
-    CreateAgent(Agent),
-    /// An agent's status changes. A deleted one cannot come back; deleting one revokes its keys and the grants that it holds.
+    CreateAgent(Box<Agent>),
+    /// An agent changes: all but its name, kind, status and times of making and use. Declined unless `version` is the stored one's successor
+    /// ([`Declined::Changed`](super::Declined::Changed)), and for a deleted one.
+    UpdateAgent(Box<Agent>),
+    /// An agent's status changes, and its version with it. A deleted one cannot come back; deleting one revokes its keys and the grants that it
+    /// holds.
     SetAgentStatus {
         /// The app.
         app: AppId,
@@ -333,13 +369,15 @@ impl Effect {
             Self::CreateKey(key) => Some(key.app),
             Self::CreateSecret { secret, .. } | Self::UpdateSecret { secret, .. } => Some(secret.app),
             Self::CreateGrant(grant) => Some(grant.app),
-            Self::CreateAgent(agent) => Some(agent.app),
+            Self::CreateAgent(agent) | Self::UpdateAgent(agent) => Some(agent.app),
             Self::CreateCredential { credential, .. } => Some(credential.app),
             Self::RenewCredential { renewal, .. } => Some(renewal.app),
             Self::CreateTicket { ticket, .. } | Self::UpdateTicket { ticket, .. } => Some(ticket.app),
             Self::CreateRegistration { registration, .. } | Self::UpdateRegistration { registration, .. } => Some(registration.app),
             Self::FlagScopeMismatch { app, .. }
             | Self::SetKeyStatus { app, .. }
+            | Self::SupersedeKey { app, .. }
+            | Self::KeepAgentKey { app, .. }
             | Self::DeleteSecret { app, .. }
             | Self::RenewGrant { app, .. }
             | Self::RevokeGrant { app, .. }
@@ -427,4 +465,17 @@ pub enum WrappedKey {
 pub struct Receipt {
     /// Sequence of the first row in its chain.
     pub sequence: u64,
+    /// What is left of the limits that the request was counted against.
+    pub rate: Option<RateState>,
+}
+
+/// What is left of a limit on requests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct RateState {
+    /// Requests a minute.
+    pub limit: u32,
+    /// How many more there may be in this minute.
+    pub remaining: u32,
+    /// When the next minute begins, in Unix seconds.
+    pub resets_at: i64,
 }

@@ -13,7 +13,7 @@ use super::sqlite::{self, SqliteOptions, SqliteSession};
 use super::{Access, OpenError};
 
 /// All tables, each behind those that it refers to.
-const TABLES: [&str; 18] = [
+const TABLES: [&str; 19] = [
     "master_keys",
     "root_keys",
     "apps",
@@ -29,6 +29,7 @@ const TABLES: [&str; 18] = [
     "registrations",
     "actors",
     "nonces",
+    "rate_counts",
     "counters",
     "audit_chains",
     "audit_rows",

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::RateState;
 use crate::crypto::KeyError;
 
 /// Why nothing was committed, or why nothing may be released.
@@ -77,6 +78,18 @@ pub enum Declined {
     /// The key expired meanwhile.
     #[error("the key has expired")]
     KeyExpired,
+    /// The key has a successor, and the time for changing over has passed meanwhile.
+    #[error("the time in which the key works beside its successor has passed")]
+    KeySuperseded,
+    /// The key has made as many requests as one minute may have.
+    #[error("{} requests were made in this minute, which is the limit", .0.limit)]
+    RateLimited(RateState),
+    /// The agent has as many keys as it can have.
+    #[error("the agent has as many keys as it can have")]
+    TooManyKeys,
+    /// The agent would be without a key.
+    #[error("it is the last key of its agent")]
+    LastKey,
     /// The grant was revoked meanwhile.
     #[error("the grant is revoked")]
     GrantRevoked,
@@ -138,6 +151,10 @@ impl Declined {
             Self::NoncesFull => "nonce_table_full",
             Self::KeyRevoked => "key_revoked",
             Self::KeyExpired => "key_expired",
+            Self::KeySuperseded => "key_rotated_grace_expired",
+            Self::RateLimited(_) => "rate_limit_exceeded",
+            Self::TooManyKeys => "agent_key_limit_reached",
+            Self::LastKey => "last_active_key",
             Self::GrantRevoked => "grant_revoked",
             Self::GrantExpired => "grant_expired",
             Self::SecretChanged => "secret_changed",
@@ -152,6 +169,7 @@ impl Declined {
             Self::Widens => "grant_widens",
             Self::LabelTaken => "sibling_label_conflict",
             Self::Changed(Entity::Credential) => "credential_changed",
+            Self::Changed(Entity::Agent) => "agent_concurrent_update",
             Self::Changed(Entity::Ticket) => "ticket_changed",
             Self::Changed(Entity::Registration) => "registration_changed",
             Self::Changed(_) => "changed",

@@ -45,7 +45,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Instant;
 
-pub use commit::{Commit, Effect, JudgedVersions, LeaseEnding, Nonce, Receipt, Renewal, Rewrap, WrappedKey};
+pub use commit::{Commit, Effect, JudgedVersions, LeaseEnding, Nonce, RateState, Receipt, Renewal, Rewrap, WrappedKey};
 pub use copy::{Copied, CopyError, copy};
 pub use error::{CommitError, Declined, Entity, OpenError, StoreError};
 pub use faults::{Faults, NoFaults};
@@ -228,6 +228,17 @@ pub trait Store: Send + Sync + std::fmt::Debug + 'static {
     /// The agents of an app that are not deleted, oldest first.
     fn agents(&self, app: AppId, page: Page<AgentId>) -> StoreFuture<'_, Vec<Agent>>;
 
+    /// The agent of an app, deleted or not, that the request with this digest of its idempotency key has made.
+    fn agent_asked_for(&self, app: AppId, key: [u8; 32]) -> StoreFuture<'_, Option<Agent>>;
+
+    /// The agents of an app, oldest first, with deleted ones only if asked for; and how many there are in all.
+    ///
+    /// By position, as the wire protocol pages; an agent that is made meanwhile appears at the end.
+    fn list_agents(&self, app: AppId, deleted: bool, limit: NonZeroU32, offset: u64) -> StoreFuture<'_, AgentList>;
+
+    /// The keys of an agent of an app, revoked ones too, but none that was derived; oldest first. There are few: the list is whole.
+    fn agent_keys(&self, app: AppId, agent: AgentId) -> StoreFuture<'_, Vec<ApiKey>>;
+
     /// The ticket of a kind with this digest, ended or not.
     fn ticket_by_digest(&self, kind: TicketKind, digest: KeyDigest) -> StoreFuture<'_, Option<StoredTicket>>;
 
@@ -360,6 +371,15 @@ pub struct CredentialFilter {
 pub struct GrantList {
     /// The part.
     pub grants: Vec<ListedGrant>,
+    /// How many there are in all.
+    pub total: u64,
+}
+
+/// A part of a list of agents.
+#[derive(Clone, Debug, Default)]
+pub struct AgentList {
+    /// The part.
+    pub agents: Vec<Agent>,
     /// How many there are in all.
     pub total: u64,
 }

@@ -250,7 +250,7 @@ async fn speaking_for_an_agent_needs_the_right_and_an_active_agent() {
     assert_eq!(as_agent(&agents_key, &id).await.status, 200);
     vault.made(&format!("/apps/demo/agents/{id}/suspend"), json!({})).await;
     assert_eq!(as_agent(&key, &id).await.refusal(), (404, "caller_agent_unresolved".into()));
-    assert_eq!(post(&vault, &agents_key, "/sdk/grants/list", json!({})).await.refusal(), (401, "key_revoked".into()));
+    assert_eq!(post(&vault, &agents_key, "/sdk/grants/list", json!({})).await.refusal(), (401, "agent_inactive".into()));
 }
 
 #[tokio::test]

@@ -212,6 +212,7 @@ pub struct Signed {
     timestamp: Option<i64>,
     nonce: String,
     extra: Vec<(&'static str, String)>,
+    unsigned: Vec<(&'static str, String)>,
 }
 
 impl Signed {
@@ -230,7 +231,18 @@ impl Signed {
             timestamp: None,
             nonce: uuid::Uuid::new_v4().simple().to_string(),
             extra: Vec::new(),
+            unsigned: Vec::new(),
         }
+    }
+
+    /// A signed change.
+    pub fn patch(path: &str, key: &str, body: &Value) -> Self {
+        Self { method: Method::PATCH, ..Self::post(path, key, body) }
+    }
+
+    /// A signed question.
+    pub fn get(path: &str, key: &str) -> Self {
+        Self { method: Method::GET, body: Vec::new(), ..Self::post(path, key, &Value::Null) }
     }
 
     /// A signed call without a body.
@@ -247,6 +259,12 @@ impl Signed {
     /// Adds a header that is signed.
     pub fn with(mut self, name: &'static str, value: &str) -> Self {
         self.extra.push((name, value.to_owned()));
+        self
+    }
+
+    /// Adds a header that is not signed.
+    pub fn beside(mut self, name: &'static str, value: &str) -> Self {
+        self.unsigned.push((name, value.to_owned()));
         self
     }
 
@@ -297,7 +315,7 @@ impl Signed {
         if let Some(digest) = v2 {
             request = request.header(headers::SIGNATURE_V2, digest);
         }
-        for (name, value) in &self.extra {
+        for (name, value) in self.extra.iter().chain(&self.unsigned) {
             request = request.header(*name, value);
         }
         request.body(Full::from(self.body.clone())).expect("a request")

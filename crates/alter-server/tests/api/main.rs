@@ -2,6 +2,7 @@
 
 mod admin;
 mod admission;
+mod agents;
 mod audit_trail;
 mod connect;
 mod grants;
@@ -10,6 +11,7 @@ mod injections;
 #[path = "../identity/issuer.rs"]
 #[allow(dead_code, clippy::unwrap_used, reason = "it belongs to the tests of tokens by themselves, which use more of it")]
 mod issuer;
+mod keys;
 mod login_lists;
 mod logins;
 mod master_key;

@@ -7,8 +7,8 @@ use alter_core::key::KeyKind;
 use alter_core::secret::Secret;
 use alter_server::audit::{AuditEntry, ChainId, Outcome};
 use alter_server::model::{
-    Account, ApiKey, App, AppId, AppSettings, Credential, CredentialId, CredentialKind, CredentialState, Grant, KeyId, KeyStatus, Lease,
-    Opens, Principal, Registration, RegistrationId, RegistrationKind, display_prefix,
+    Account, ApiKey, App, AppId, AppSettings, Credential, CredentialId, CredentialKind, CredentialState, Grant, Lease, Opens, Principal,
+    Registration, RegistrationId, RegistrationKind, display_prefix,
 };
 use alter_server::setup::Opened;
 use alter_server::store::{Commit, Effect};
@@ -68,18 +68,9 @@ pub async fn seed(opened: &Opened, wanted: &Wanted) -> Seeded {
     let app = App { id: AppId::random(), name: "demo".to_owned(), settings: AppSettings::default(), created_at: now };
     let key = KeyKind::Runtime.generate().expect("random");
     let record = ApiKey {
-        id: KeyId::random(),
-        app: app.id,
-        kind: KeyKind::Runtime,
-        agent: None,
-        name: "test".to_owned(),
-        digest: opened.keys.digest(key.expose()),
         prefix: display_prefix(key.expose()),
         scopes: vec!["tokens:retrieve".to_owned()],
-        status: KeyStatus::Active,
-        created_at: now,
-        expires_at: None,
-        last_used_at: None,
+        ..ApiKey::new(app.id, KeyKind::Runtime, opened.keys.digest(key.expose()), now)
     };
     let registration = Registration {
         id: RegistrationId::random(),

@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
+use alter_server::api::KNOWN_SCOPES;
 use http::Method;
 use serde_json::{Value, json};
 
@@ -17,12 +18,15 @@ struct Ids {
     grant: String,
     secret: String,
     agent: String,
+    /// A key of the agent.
+    key: String,
 }
 
-/// How to name `ids` on a route. `None` for a route that takes no identifier of a thing.
-fn naming(route: &str, ids: &Ids) -> Option<(Method, String, Value)> {
-    let Ids { grant, secret, agent } = ids;
-    let post = |path: String, body: Value| Some((Method::POST, path, body));
+/// How to name `ids` on a route, with each of its methods. Nothing for a route that takes no identifier of a thing.
+fn naming(route: &str, ids: &Ids) -> Vec<(Method, String, Value)> {
+    let Ids { grant, secret, agent, key } = ids;
+    let post = |path: String, body: Value| vec![(Method::POST, path, body)];
+    let agents_key = format!("/sdk/agents/{agent}/keys/{key}");
     match route {
         "/sdk/token" => {
             post("/sdk/token".into(), json!({"grant_id": grant, "request": {"method": "GET", "url": "https://api.example.com/v1/me"}}))
@@ -36,9 +40,25 @@ fn naming(route: &str, ids: &Ids) -> Option<(Method, String, Value)> {
         }
         // They take no identifier of a thing: what they are about is the caller, or stands in a token that is bound to its application (which
         // the tests of `people` try with another's).
-        "/sdk/grants/list" | "/sdk/auth/session" | "/sdk/auth/poll" | "/sdk/auth/verify-token" => None,
+        "/sdk/grants/list" | "/sdk/auth/session" | "/sdk/auth/poll" | "/sdk/auth/verify-token" => Vec::new(),
         // A session's token belongs to its application: the tests of `connect` try it with another's key.
-        "/sdk/oauth/connect/session/poll" | "/sdk/oauth/connect/session/cancel" => None,
+        "/sdk/oauth/connect/session/poll" | "/sdk/oauth/connect/session/cancel" => Vec::new(),
+        // About the caller itself.
+        "/sdk/agents" | "/sdk/agents/me" | "/sdk/keys/derive" => Vec::new(),
+        "/sdk/agents/{agent_id}" => {
+            let path = || format!("/sdk/agents/{agent}");
+            let change = json!({"display_name": "theirs"});
+            vec![(Method::GET, path(), Value::Null), (Method::PATCH, path(), change), (Method::DELETE, path(), Value::Null)]
+        }
+        "/sdk/agents/{agent_id}/keys" => {
+            let path = || format!("/sdk/agents/{agent}/keys");
+            vec![(Method::GET, path(), Value::Null), (Method::POST, path(), json!({}))]
+        }
+        "/sdk/agents/{agent_id}/keys/{key_id}" => vec![(Method::DELETE, agents_key, Value::Null)],
+        "/sdk/agents/{agent_id}/keys/{key_id}/deprecate" => vec![(Method::PATCH, format!("{agents_key}/deprecate"), json!({}))],
+        "/sdk/agents/{agent_id}/keys/{key_id}/undeprecate" => vec![(Method::PATCH, format!("{agents_key}/undeprecate"), json!({}))],
+        "/sdk/keys/{key_id}" => vec![(Method::DELETE, format!("/sdk/keys/{key}"), Value::Null)],
+        "/sdk/keys/{key_id}/rotate" => post(format!("/sdk/keys/{key}/rotate"), json!({})),
         "/sdk/oauth/connect/session" => {
             post("/sdk/oauth/connect/session".into(), json!({"allowed_providers": ["mail"], "repair_grant_id": grant}))
         }
@@ -51,9 +71,9 @@ fn naming(route: &str, ids: &Ids) -> Option<(Method, String, Value)> {
         }
         "/sdk/grants/{grant_id}/mint" => post(format!("/sdk/grants/{grant}/mint"), json!({"label": "x"})),
         "/sdk/grants/{grant_id}/delegate" => post(format!("/sdk/grants/{grant}/delegate"), json!({"to_agent_id": agent})),
-        "/sdk/grants/{grant_id}/delegations/me" => Some((Method::DELETE, format!("/sdk/grants/{grant}/delegations/me"), Value::Null)),
+        "/sdk/grants/{grant_id}/delegations/me" => vec![(Method::DELETE, format!("/sdk/grants/{grant}/delegations/me"), Value::Null)],
         "/sdk/grants/{grant_id}/delegations/{agent_id}" => {
-            Some((Method::DELETE, format!("/sdk/grants/{grant}/delegations/{agent}"), Value::Null))
+            vec![(Method::DELETE, format!("/sdk/grants/{grant}/delegations/{agent}"), Value::Null)]
         }
         "/sdk/oauth/grants/{grant_id}/revoke" => post(format!("/sdk/oauth/grants/{grant}/revoke"), json!({})),
         "/sdk/managed-secrets/{secret_id}/grants" => {
@@ -84,8 +104,8 @@ fn collect(folder: &Path, routes: &mut BTreeSet<String>) {
     }
 }
 
-const SCOPES: [&str; 8] =
-    ["agents:admin", "audit:emit", "connect:initiate", "grants:read", "grants:write", "idp_users:read", "secrets:write", "tokens:retrieve"];
+/// All of them: what is refused is refused for its names, and not for a scope.
+const SCOPES: &[&str] = KNOWN_SCOPES;
 
 /// An application with a secret, a grant, an agent, and keys of both.
 struct Tenant {
@@ -103,17 +123,23 @@ async fn tenant(vault: &TestVault, name: &str) -> Tenant {
     let agent = text(&vault.made(&format!("/apps/{name}/agents"), json!({"name": "planner"})).await["agent_id"]);
     let keys = format!("/apps/{name}/keys");
     let app_key = text(&vault.made(&keys, json!({"scopes": SCOPES})).await["api_key"]);
-    let agent_key = text(&vault.made(&keys, json!({"agent": "planner"})).await["api_key"]);
-    Tenant { ids: Ids { grant, secret, agent }, app_key, agent_key }
+    let made = vault.made(&keys, json!({"agent": "planner"})).await;
+    let (agent_key, key) = (text(&made["api_key"]), text(&made["id"]));
+    Tenant { ids: Ids { grant, secret, agent, key }, app_key, agent_key }
 }
 
 fn nobody() -> Ids {
     let id = || uuid::Uuid::new_v4().to_string();
-    Ids { grant: id(), secret: id(), agent: id() }
+    Ids { grant: id(), secret: id(), agent: id(), key: id() }
 }
 
 async fn send(vault: &TestVault, key: &str, (method, path, body): (Method, String, Value)) -> Answer {
-    let signed = if method == Method::DELETE { Signed::delete(&path, key) } else { Signed::post(&path, key, &body) };
+    let signed = match method {
+        Method::DELETE => Signed::delete(&path, key),
+        Method::GET => Signed::get(&path, key),
+        Method::PATCH => Signed::patch(&path, key, &body),
+        _ => Signed::post(&path, key, &body),
+    };
     signed.send(vault).await
 }
 
@@ -122,19 +148,26 @@ async fn anothers_things_look_like_nobodys_on_every_route() {
     let vault = TestVault::start().await;
     let (ours, theirs) = (tenant(&vault, "ours").await, tenant(&vault, "theirs").await);
     for route in wire_routes() {
-        let (Some(crossing), Some(unknown)) = (naming(&route, &theirs.ids), naming(&route, &nobody())) else { continue };
-        for key in [&ours.app_key, &ours.agent_key] {
-            let crossed = send(&vault, key, crossing.clone()).await;
-            let missed = send(&vault, key, unknown.clone()).await;
-            assert!(crossed.status.is_client_error(), "{route} let it through: {}", crossed.status);
-            assert_eq!((crossed.status, &crossed.bytes), (missed.status, &missed.bytes), "{route} tells that it exists");
-            let shown = String::from_utf8_lossy(&crossed.bytes).into_owned();
-            assert!(!shown.contains(CREDENTIAL), "{route}");
+        for (crossing, unknown) in naming(&route, &theirs.ids).into_iter().zip(naming(&route, &nobody())) {
+            for key in [&ours.app_key, &ours.agent_key] {
+                let crossed = send(&vault, key, crossing.clone()).await;
+                let missed = send(&vault, key, unknown.clone()).await;
+                assert!(crossed.status.is_client_error(), "{route} let it through: {}", crossed.status);
+                assert_eq!((crossed.status, &crossed.bytes), (missed.status, &missed.bytes), "{route} tells that it exists");
+                let shown = String::from_utf8_lossy(&crossed.bytes).into_owned();
+                assert!(!shown.contains(CREDENTIAL), "{route}");
+            }
         }
     }
     // Nothing of theirs has changed, and nothing of it is listed here.
     let grant = vault.read(&format!("/apps/theirs/grants/{}", theirs.ids.grant)).await;
     assert_eq!((&grant["status"], &grant["scope_mismatch"]), (&json!("active"), &Value::Null));
+    let agent = vault.read("/apps/theirs/agents/planner").await;
+    assert_eq!((&agent["status"], &agent["display_name"], &agent["version"]), (&json!("active"), &Value::Null, &json!(1)));
+    let keys = vault.read("/apps/theirs/keys").await["items"].clone();
+    assert!(keys.as_array().is_some_and(|keys| keys.len() == 2 && keys.iter().all(|key| key["status"] == "active")), "{keys}");
+    let agents = send(&vault, &ours.app_key, (Method::GET, "/sdk/agents?include_revoked=true".into(), Value::Null)).await.json();
+    assert_eq!((&agents["total"], &agents["items"][0]["id"]), (&json!(1), &json!(ours.ids.agent)));
     let listed = send(&vault, &ours.app_key, (Method::POST, "/sdk/grants/list".into(), json!({}))).await.json();
     assert_eq!(listed["total"], 1);
     assert_eq!(listed["grants"][0]["grant_id"], json!(ours.ids.grant));
@@ -144,15 +177,19 @@ async fn anothers_things_look_like_nobodys_on_every_route() {
 async fn an_agent_of_the_same_app_gets_no_further_than_a_stranger() {
     let vault = TestVault::start().await;
     let ours = tenant(&vault, "ours").await;
+    // Its own keys an agent may administer; those of the app and of other agents it may not.
+    let apps_key = vault.read("/apps/ours/keys").await["items"][0]["id"].as_str().expect("an id").to_owned();
+    let others = Ids { key: apps_key, ..ours.ids };
     for route in wire_routes() {
         // What an application reports about its own calls, anybody of it may; a list shows an agent its own grants only.
         if matches!(route.as_str(), "/sdk/oauth/audit/api-call" | "/sdk/grants/{grant_id}/report-scope-mismatch") {
             continue;
         }
-        let (Some(crossing), Some(unknown)) = (naming(&route, &ours.ids), naming(&route, &nobody())) else { continue };
-        let crossed = send(&vault, &ours.agent_key, crossing).await;
-        let missed = send(&vault, &ours.agent_key, unknown).await;
-        assert!(crossed.status.is_client_error(), "{route} let it through: {}", crossed.status);
-        assert_eq!((crossed.status, &crossed.bytes), (missed.status, &missed.bytes), "{route} tells that it exists");
+        for (crossing, unknown) in naming(&route, &others).into_iter().zip(naming(&route, &nobody())) {
+            let crossed = send(&vault, &ours.agent_key, crossing).await;
+            let missed = send(&vault, &ours.agent_key, unknown).await;
+            assert!(crossed.status.is_client_error(), "{route} let it through: {}", crossed.status);
+            assert_eq!((crossed.status, &crossed.bytes), (missed.status, &missed.bytes), "{route} tells that it exists");
+        }
     }
 }

@@ -12,8 +12,8 @@ use alter_server::audit::{AuditEntry, AuditKey, AuditRow, ChainId, Outcome};
 use alter_server::clock::{Clock, ManualClock, Timestamp};
 use alter_server::crypto::{KeySettings, VaultKeys};
 use alter_server::model::{
-    ApiKey, App, AppId, AppSettings, Grant, KeyId, KeyStatus, ManagedSecret, Opens, Person, Principal, SecretId, SecretInjection,
-    SecretKind, SecretStatus, display_prefix,
+    ApiKey, App, AppId, AppSettings, Grant, ManagedSecret, Opens, Person, Principal, SecretId, SecretInjection, SecretKind, SecretStatus,
+    display_prefix,
 };
 use alter_server::store::{
     Access, Commit, CommitError, Effect, Faults, JudgedVersions, Limits, NoFaults, OpenError, Opened, Receipt, Store,
@@ -132,18 +132,10 @@ impl Vault {
     pub fn api_key(&self, app: AppId) -> ApiKey {
         let key = KeyKind::Runtime.generate().unwrap();
         ApiKey {
-            id: KeyId::random(),
-            app,
-            kind: KeyKind::Runtime,
-            agent: None,
             name: "test".to_owned(),
-            digest: self.keys.digest(key.expose()),
             prefix: display_prefix(key.expose()),
             scopes: vec!["tokens:retrieve".to_owned()],
-            status: KeyStatus::Active,
-            created_at: self.now(),
-            expires_at: None,
-            last_used_at: None,
+            ..ApiKey::new(app, KeyKind::Runtime, self.keys.digest(key.expose()), self.now())
         }
     }
 

@@ -9,6 +9,7 @@ mod credentials;
 mod faults;
 mod files;
 mod harness;
+mod keys;
 mod nonces;
 mod opening;
 mod people;

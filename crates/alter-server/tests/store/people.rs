@@ -15,7 +15,7 @@ use super::credentials::login;
 use super::harness::{Furnished, NOON, Vault, declined, many, person, user};
 
 pub fn agent(app: AppId, name: &str) -> Agent {
-    Agent { id: AgentId::random(), app, name: name.to_owned(), status: AgentStatus::Active, created_at: NOON, updated_at: NOON }
+    Agent::new(app, name, NOON)
 }
 
 /// A grant delegated to an agent, exactly as far as its parent reaches.
@@ -55,12 +55,12 @@ async fn agents_are_named_once_and_deleted_for_good() {
     let vault = Vault::new();
     let made = vault.furnished("shop").await;
     let (app, first) = (made.app.id, agent(made.app.id, "planner"));
-    vault.apply(made.chain(), Effect::CreateAgent(first.clone())).await.unwrap();
+    vault.apply(made.chain(), Effect::CreateAgent(Box::new(first.clone()))).await.unwrap();
     assert_eq!(vault.store.agent(app, first.id).await.unwrap(), Lookup::Found(first.clone()));
     assert_eq!(vault.store.agent(AppId::random(), first.id).await.unwrap(), Lookup::Foreign);
     assert_eq!(vault.store.agent_by_name(app, "planner".into()).await.unwrap(), Some(first.clone()));
     let twin = agent(app, "planner");
-    assert_eq!(declined(vault.apply(made.chain(), Effect::CreateAgent(twin.clone())).await), Declined::Exists(Entity::Agent));
+    assert_eq!(declined(vault.apply(made.chain(), Effect::CreateAgent(Box::new(twin.clone()))).await), Declined::Exists(Entity::Agent));
 
     let set = |status| Effect::SetAgentStatus { app, agent: first.id, status };
     vault.apply(made.chain(), set(AgentStatus::Suspended)).await.unwrap();
@@ -69,7 +69,7 @@ async fn agents_are_named_once_and_deleted_for_good() {
     let unknown = Effect::SetAgentStatus { app, agent: AgentId::random(), status: AgentStatus::Active };
     assert_eq!(declined(vault.apply(made.chain(), unknown).await), Declined::NotFound(Entity::Agent));
     // Its name is free again.
-    vault.apply(made.chain(), Effect::CreateAgent(twin.clone())).await.unwrap();
+    vault.apply(made.chain(), Effect::CreateAgent(Box::new(twin.clone()))).await.unwrap();
     assert_eq!(vault.store.agents(app, alter_server::store::Page::first(many())).await.unwrap(), [twin]);
 }
 
@@ -81,7 +81,7 @@ async fn an_agents_key_works_only_while_the_agent_is_active() {
     let mut key = vault.api_key(app);
     key.agent = Some(planner.id);
     let own = delegated(&made.grant, planner.id);
-    vault.apply(made.chain(), Effect::CreateAgent(planner.clone())).await.unwrap();
+    vault.apply(made.chain(), Effect::CreateAgent(Box::new(planner.clone()))).await.unwrap();
     vault.apply(made.chain(), Effect::CreateKey(Box::new(key.clone()))).await.unwrap();
     create(&vault, &made, &own).await.unwrap();
     assert_eq!(vault.store.key(app, key.id).await.unwrap(), Lookup::Found(key.clone()));

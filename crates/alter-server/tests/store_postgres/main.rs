@@ -13,6 +13,8 @@ mod credentials;
 mod faults;
 #[path = "../store/harness.rs"]
 mod harness;
+#[path = "../store/keys.rs"]
+mod keys;
 #[path = "../store/nonces.rs"]
 mod nonces;
 #[path = "../store/people.rs"]

@@ -3,7 +3,7 @@
 use alter_server::audit::verify_all;
 use alter_server::crypto::{KeyOrigin, MASTER_KEY_FILE, MasterKey};
 use alter_server::store::postgres::{self, PostgresOptions, PostgresUrl};
-use alter_server::store::{Access, OpenError};
+use alter_server::store::{Access, Effect, Lookup, OpenError};
 use tempfile::TempDir;
 
 use super::harness::{Vault, failed, soon};
@@ -16,8 +16,42 @@ async fn an_empty_database_becomes_a_vault_once() {
     let again = vault.open_again(Access::Create, |_| {}).unwrap();
     assert!(!again.created);
     assert_eq!(again.key_origin, KeyOrigin::FolderFile(vault.folder().join(MASTER_KEY_FILE)));
-    assert_eq!(vault.place.database.run("SELECT version, name FROM alter_vault.schema_migrations"), "2|people");
+    assert_eq!(vault.place.database.run("SELECT version, name FROM alter_vault.schema_migrations ORDER BY version"), "2|people\n3|agents");
     assert_eq!(vault.place.database.run("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'"), "0", "nothing among others' tables");
+}
+
+#[tokio::test]
+async fn a_vault_of_the_first_schema_is_brought_forward_with_what_is_in_it() {
+    let vault = Vault::new();
+    let made = vault.furnished("shop").await;
+    let planner = super::people::agent(made.app.id, "planner");
+    vault.apply(made.chain(), Effect::CreateAgent(Box::new(planner.clone()))).await.unwrap();
+    // Back to what the first schema has.
+    let columns = |names: &[&str]| names.iter().map(|name| format!("DROP COLUMN {name}")).collect::<Vec<_>>().join(", ");
+    let keys = columns(&["parent", "networks", "rate", "metadata", "deprecated_at", "works_until", "revoked_at"]);
+    let agents = columns(&[
+        "display_name",
+        "kind",
+        "scopes",
+        "staged_scopes",
+        "staged_at",
+        "policy",
+        "metadata",
+        "version",
+        "asked_key",
+        "asked_request",
+    ]);
+    let Vault { store, place, clock, .. } = vault;
+    store.close().await.unwrap();
+    place.database.run(&format!(
+        "DROP TABLE alter_vault.rate_counts; ALTER TABLE alter_vault.api_keys {keys}; ALTER TABLE alter_vault.agents {agents};
+         DELETE FROM alter_vault.schema_migrations WHERE version > 2"
+    ));
+    let opened = place.open(Access::Write, &clock, |_| {}).unwrap();
+    assert_eq!(opened.store.agent(made.app.id, planner.id).await.unwrap(), Lookup::Found(planner));
+    assert_eq!(opened.store.key(made.app.id, made.key.id).await.unwrap(), Lookup::Found(made.key.clone()));
+    opened.store.commit(made.token_call().count(made.key.rate.counts(made.key.id, 1)), soon()).await.unwrap();
+    opened.store.close().await.unwrap();
 }
 
 /// Two that start at once on an empty database with one key agree on who makes it.

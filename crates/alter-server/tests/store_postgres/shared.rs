@@ -137,7 +137,7 @@ async fn chains_that_both_append_to_stay_whole() {
 async fn a_grant_is_not_delegated_while_it_is_revoked() {
     let (vault, other, made) = two().await;
     let helper = agent(made.app.id, "helper");
-    vault.apply(made.chain(), Effect::CreateAgent(helper.clone())).await.unwrap();
+    vault.apply(made.chain(), Effect::CreateAgent(Box::new(helper.clone()))).await.unwrap();
     for round in 0..20 {
         let mut parent = vault.grant(made.app.id, made.secret.id);
         parent.delegable = true;

@@ -1,6 +1,7 @@
 //! API keys of an application.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use alter_core::key::KeyKind;
 use axum::Json;
@@ -14,18 +15,16 @@ use super::change::{Author, commit};
 use super::read::{self, PageQuery, Params, invalid, not_found};
 use super::{agents, shape};
 use crate::api::Vault;
+use crate::api::judge::bounds::{AGENT_SCOPES, Bounds};
 use crate::api::judge::reach::KNOWN_SCOPES;
+use crate::api::keys::{make, rotate as rotation, shape as key_shape};
 use crate::api::refusal::Refusal;
 use crate::audit::ChainId;
-use crate::model::{AgentId, AgentStatus, ApiKey, App, KeyId, KeyStatus, display_prefix};
-use crate::store::{Effect, Lookup};
+use crate::model::{AgentId, AgentStatus, ApiKey, App, KeyId, KeyRate, KeyStatus, Networks};
+use crate::store::Effect;
 
 /// What a key may do if nothing is said: retrieve credentials of its app.
 const USUAL_SCOPES: &[&str] = &["tokens:retrieve"];
-
-/// What the keys of agents may do: everything but administer agents, identities of people and secrets.
-const AGENT_SCOPES: &[&str] =
-    &["audit:emit", "connect:initiate", "grants:read", "grants:write", "idp_users:read", "proxy:execute", "spans:emit", "tokens:retrieve"];
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -40,18 +39,36 @@ struct NewKey {
     /// Seconds.
     #[serde(default)]
     expires_in: Option<u64>,
+    /// Networks that it may be used from.
+    #[serde(default)]
+    cidr_allowlist: Option<Vec<String>>,
+    /// Requests a minute.
+    #[serde(default)]
+    rate_limit_rpm: Option<u32>,
 }
 
-/// `GET /apps/{app}/keys`
+/// `?agent=NAME`
+#[derive(Debug, Deserialize)]
+pub struct OfAgent {
+    agent: Option<String>,
+}
+
+/// `GET /apps/{app}/keys`, or with `agent` those of one agent, all at once.
 pub async fn list(
     State(vault): State<Arc<Vault>>,
     Path(app): Path<String>,
     Params(query): Params<PageQuery>,
+    Params(of): Params<OfAgent>,
 ) -> Result<Json<Value>, Refusal> {
     let (app, page) = (read::app(&vault, &app).await?, query.page(KeyId::parse)?);
+    if let Some(named) = of.agent {
+        let agent = agents::find(&vault, &app, &named).await?;
+        let keys = vault.store.agent_keys(app.id, agent.id).await?;
+        let items = keys.iter().map(|key| key_shape::key(&vault, key)).collect();
+        return Ok(Json(shape::page(items, u32::MAX, "id")));
+    }
     let keys = vault.store.keys(app.id, page).await?;
-    let now = vault.clock.now();
-    Ok(Json(shape::page(keys.iter().map(|key| shape::key(key, now)).collect(), page.limit.get(), "id")))
+    Ok(Json(shape::page(keys.iter().map(|key| key_shape::key(&vault, key)).collect(), page.limit.get(), "id")))
 }
 
 /// `POST /apps/{app}/keys`: the answer's `api_key` is the only place where the key is ever shown.
@@ -71,53 +88,85 @@ pub async fn create(
         }
         Some(named) => (KeyKind::Agent, Some(active_agent(&vault, &app, &named).await?), agent_scopes()),
     };
-    let now = vault.clock.now();
-    let plain = kind.generate().map_err(|error| {
-        tracing::error!(%error, "no random numbers");
-        Refusal::internal()
-    })?;
-    let key = ApiKey {
-        id: KeyId::random(),
-        app: app.id,
-        kind,
-        agent,
-        name: wanted.name,
-        digest: vault.keys.digest(plain.expose()),
-        prefix: display_prefix(plain.expose()),
-        scopes,
-        status: KeyStatus::Active,
-        created_at: now,
-        expires_at: read::expiry(wanted.expires_in, now)?,
-        last_used_at: None,
-    };
-    let row = author.row(ChainId::App(app.id), "key.create").subject("key", key.id);
-    commit(&vault, row, vec![Effect::CreateKey(Box::new(key.clone()))]).await?;
-    let mut shown = shape::key(&key, now);
-    shown["api_key"] = plain.expose().into();
-    Ok((StatusCode::CREATED, Json(shown)))
+    let networks = wanted.cidr_allowlist.map(|texts| Networks::parse(&texts)).transpose();
+    let networks = networks.map_err(|what| invalid(format!("cidr_allowlist {what}.")))?;
+    if wanted.rate_limit_rpm == Some(0) {
+        return Err(invalid("rate_limit_rpm must be a number of requests a minute, at least 1."));
+    }
+    let expires_at = read::expiry(wanted.expires_in, vault.clock.now())?;
+    let mut made = make::make(&vault, app.id, kind)?;
+    let rate = KeyRate { own: wanted.rate_limit_rpm, shared: None };
+    made.key = ApiKey { name: wanted.name, agent, scopes, expires_at, networks, rate, ..made.key };
+    let row = author.row(ChainId::App(app.id), "key.create").subject("key", made.key.id);
+    commit(&vault, row, vec![Effect::CreateKey(Box::new(made.key.clone()))]).await?;
+    Ok((StatusCode::CREATED, Json(key_shape::made(&vault, &made))))
 }
 
-/// `POST /apps/{app}/keys/{key}/revoke`
-pub async fn revoke(
+/// `POST /apps/{app}/keys/{key}/revoke`: what was derived from it ends with it.
+pub async fn revoke(vault: State<Arc<Vault>>, path: Path<(String, String)>, author: Author) -> Result<Json<Value>, Refusal> {
+    set(vault, path, author, KeyStatus::Revoked, "key.revoke").await
+}
+
+/// `POST /apps/{app}/keys/{key}/deprecate`: it works, and tells its holder to change to another.
+pub async fn deprecate(vault: State<Arc<Vault>>, path: Path<(String, String)>, author: Author) -> Result<Json<Value>, Refusal> {
+    set(vault, path, author, KeyStatus::Deprecated, "key.deprecate").await
+}
+
+/// `POST /apps/{app}/keys/{key}/undeprecate`
+pub async fn undeprecate(vault: State<Arc<Vault>>, path: Path<(String, String)>, author: Author) -> Result<Json<Value>, Refusal> {
+    set(vault, path, author, KeyStatus::Active, "key.undeprecate").await
+}
+
+async fn set(
     State(vault): State<Arc<Vault>>,
     Path((app, named)): Path<(String, String)>,
     author: Author,
+    status: KeyStatus,
+    action: &'static str,
 ) -> Result<Json<Value>, Refusal> {
     let app = read::app(&vault, &app).await?;
-    let missing = || not_found("key", &named, "alter key list");
-    let id = KeyId::parse(&named).ok_or_else(missing)?;
-    let find = || async {
-        match vault.store.key(app.id, id).await? {
-            Lookup::Found(key) => Ok(key),
-            Lookup::Foreign | Lookup::Unknown => Err(missing()),
-        }
-    };
-    // Revoking twice is no error: the key is as dead as was asked for, and keeps its first date.
-    if find().await?.status != KeyStatus::Revoked {
-        let row = author.row(ChainId::App(app.id), "key.revoke").subject("key", id);
-        commit(&vault, row, vec![Effect::SetKeyStatus { app: app.id, key: id, status: KeyStatus::Revoked }]).await?;
+    let key = find(&vault, &app, &named).await?;
+    // Done again it is no error: the key keeps its first date.
+    if key.status != status {
+        let row = author.row(ChainId::App(app.id), action).subject("key", key.id);
+        commit(&vault, row, vec![Effect::SetKeyStatus { app: app.id, key: key.id, status }]).await?;
     }
-    Ok(Json(shape::key(&find().await?, vault.clock.now())))
+    Ok(Json(key_shape::key(&vault, &find(&vault, &app, &named).await?)))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Overlap {
+    /// Seconds for which the key works beside its successor; without it a week.
+    #[serde(default)]
+    overlap_seconds: Option<u64>,
+}
+
+/// `POST /apps/{app}/keys/{key}/rotate`: the answer's `api_key` is the successor.
+pub async fn rotate(
+    State(vault): State<Arc<Vault>>,
+    Path((app, named)): Path<(String, String)>,
+    author: Author,
+    body: Body,
+) -> Result<(StatusCode, Json<Value>), Refusal> {
+    let overlap = read::json::<Overlap>(body).await?.overlap_seconds.unwrap_or(rotation::USUAL_OVERLAP * rotation::DAY);
+    if overlap > rotation::LONGEST_OVERLAP * rotation::DAY {
+        return Err(invalid(format!("overlap_seconds must be at most {}.", rotation::LONGEST_OVERLAP * rotation::DAY)));
+    }
+    let app = read::app(&vault, &app).await?;
+    let old = find(&vault, &app, &named).await?;
+    rotation::judge_state(&old, vault.clock.now())?;
+    let row = author.row(ChainId::App(app.id), "key.rotate").subject("key", old.id);
+    let bounds = Bounds::of(&old, vault.admission.usual_limit);
+    let (made, effects) = rotation::successor(&vault, old, &bounds, Duration::from_secs(overlap))?;
+    commit(&vault, row, effects).await?;
+    Ok((StatusCode::CREATED, Json(key_shape::made(&vault, &made))))
+}
+
+async fn find(vault: &Vault, app: &App, named: &str) -> Result<ApiKey, Refusal> {
+    let missing = || not_found("key", named, "alter key list");
+    let id = KeyId::parse(named).ok_or_else(missing)?;
+    vault.store.key(app.id, id).await?.found().ok_or_else(missing)
 }
 
 /// The agent, which must be able to act: a key for one that cannot would only be refused.

@@ -25,14 +25,20 @@ use axum::middleware;
 use axum::routing::{get, post};
 
 use super::Vault;
+pub use read::check_name;
 pub use shape::report as audit_report;
 
 /// All admin routes.
 pub fn router(vault: Arc<Vault>) -> Router<Arc<Vault>> {
-    let keys = Router::new().route("/", get(keys::list).post(keys::create)).route("/{key}/revoke", post(keys::revoke));
+    let keys = Router::new()
+        .route("/", get(keys::list).post(keys::create))
+        .route("/{key}/revoke", post(keys::revoke))
+        .route("/{key}/rotate", post(keys::rotate))
+        .route("/{key}/deprecate", post(keys::deprecate))
+        .route("/{key}/undeprecate", post(keys::undeprecate));
     let agents = Router::new()
         .route("/", get(agents::list).post(agents::create))
-        .route("/{agent}", get(agents::show).delete(agents::delete))
+        .route("/{agent}", get(agents::show).patch(agents::update).delete(agents::delete))
         .route("/{agent}/suspend", post(agents::suspend))
         .route("/{agent}/resume", post(agents::resume));
     let secrets = Router::new()

@@ -1,13 +1,10 @@
 //! How things look in admin answers. The names are part of the interface: the command line prints them with `--json`.
 
-use alter_core::key::KeyKind;
 use serde_json::{Value, json};
 
 use crate::audit::{AuditRow, Head, Report};
 use crate::clock::Timestamp;
-use crate::model::{
-    Agent, ApiKey, App, Credential, CredentialState, Grant, KeyStatus, ManagedSecret, Operator, Principal, SecretStatus, ShownStatus,
-};
+use crate::model::{Agent, App, Credential, CredentialState, Grant, ManagedSecret, Operator, Principal, SecretStatus, ShownStatus};
 
 /// A listing; `next` is what `after` takes for the following page, or null.
 pub fn page(items: Vec<Value>, limit: u32, id: &str) -> Value {
@@ -43,42 +40,24 @@ pub fn operator(operator: &Operator) -> Value {
 }
 
 /// An agent.
-pub fn agent(agent: &Agent) -> Value {
+pub fn agent(agent: &Agent, now: Timestamp) -> Value {
+    let staged = agent.staged_at(now);
     json!({
         "agent_id": agent.id,
         "name": agent.name,
+        "display_name": agent.display_name,
+        "type": agent.kind,
         "status": agent.status,
+        "scopes": agent.scopes_at(now),
+        "scopes_pending": staged.map(|staged| &staged.scopes),
+        "scopes_applies_at": staged.map(|staged| staged.applies_at),
+        "policy": agent.policy,
+        "metadata": agent.metadata,
+        "version": agent.version,
         "created_at": agent.created_at,
         "updated_at": agent.updated_at,
+        "last_used_at": agent.last_used_at,
     })
-}
-
-/// An API key, without the key.
-pub fn key(key: &ApiKey, now: Timestamp) -> Value {
-    let expired = key.status != KeyStatus::Revoked && key.expires_at.is_some_and(|end| end <= now);
-    json!({
-        "id": key.id,
-        "name": key.name,
-        "key_type": key_type(key.kind),
-        "agent_id": key.agent,
-        "key_prefix": key.prefix,
-        "scopes": key.scopes,
-        "status": if expired { "expired" } else { key.status.as_str() },
-        "created_at": key.created_at,
-        "expires_at": key.expires_at,
-        "last_used_at": key.last_used_at,
-    })
-}
-
-/// The two letters in a key; legacy keys have a word of their own.
-fn key_type(kind: KeyKind) -> &'static str {
-    match kind {
-        KeyKind::Legacy => "key",
-        KeyKind::Runtime => "rk",
-        KeyKind::Agent => "ak",
-        KeyKind::Derived => "dk",
-        KeyKind::Publishable => "pk",
-    }
 }
 
 /// A managed secret, without its values.

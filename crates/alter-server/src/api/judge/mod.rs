@@ -2,6 +2,8 @@
 //!
 //! [`pipeline`](super::pipeline) calls them in the vault's order: scopes and constraints, then destination, then request rule.
 
+pub mod agent;
+pub mod bounds;
 pub mod destination;
 pub mod reach;
 pub mod request_rule;

@@ -110,6 +110,11 @@ impl Reach {
         Ok(Self { scopes: asked })
     }
 
+    /// The scopes.
+    pub fn scopes(&self) -> &[Scope] {
+        &self.scopes
+    }
+
     /// Refuses unless the scope is within reach.
     ///
     /// # Errors
@@ -119,16 +124,21 @@ impl Reach {
         if self.scopes.iter().any(|held| held.implies(&wanted)) {
             return Ok(());
         }
-        let granted: Vec<String> = self.scopes.iter().map(Scope::to_string).collect();
         let message = format!("This call needs the scope {scope}. Use a key that holds it, or a client that is not narrowed below it.");
-        Err(Refusal::forbidden("insufficient_scope", message)
-            .with("required", vec![scope])
-            .with("granted", granted)
-            .with("missing", vec![scope])
+        Err(self.insufficient(message, &[wanted.clone()], &[wanted]))
+    }
+
+    /// 403 `insufficient_scope`.
+    pub fn insufficient(&self, message: String, required: &[Scope], missing: &[Scope]) -> Refusal {
+        let texts = |scopes: &[Scope]| scopes.iter().map(Scope::to_string).collect::<Vec<_>>();
+        Refusal::forbidden("insufficient_scope", message)
+            .with("required", texts(required))
+            .with("granted", texts(&self.scopes))
+            .with("missing", texts(missing))
             .with("scope_version", SCOPE_VERSION)
             .with("current_scope_version", SCOPE_VERSION)
             .with("scope_version_mismatch", false)
-            .with("required_any_of", false))
+            .with("required_any_of", false)
     }
 }
 

@@ -15,7 +15,10 @@ struct Migration {
 }
 
 /// In order, never edited once released: a database that has one had exactly this text. Of one version, SQLite has the same tables and columns.
-const MIGRATIONS: &[Migration] = &[Migration { version: 2, name: "people", sql: include_str!("migrations/0002_people.sql") }];
+const MIGRATIONS: &[Migration] = &[
+    Migration { version: 2, name: "people", sql: include_str!("migrations/0002_people.sql") },
+    Migration { version: 3, name: "agents", sql: include_str!("migrations/0003_agents.sql") },
+];
 
 /// The newest schema that this version knows.
 pub(super) const NEWEST: u32 = MIGRATIONS[MIGRATIONS.len() - 1].version;

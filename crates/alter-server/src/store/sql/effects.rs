@@ -1,14 +1,13 @@
 //! Effects: each judged and applied inside the writer's transaction.
 
-use super::columns::{maybe_bytes, to_json};
+use super::columns::to_json;
 use super::database::{Database, SqlError, SqlErrorKind, SqlResult};
-use super::rows::KEY_KINDS;
 use super::uses::UseCache;
 use super::value::values;
-use super::{agents, credentials, grants, master_keys, registrations, sealed, tickets};
+use super::{agents, credentials, grants, keys, master_keys, registrations, sealed, tickets};
 use crate::clock::Timestamp;
 use crate::crypto::SealedSecret;
-use crate::model::{Actor, ApiKey, App, AppId, AppSettings, KeyId, KeyStatus, ManagedSecret, Operator, OperatorId, SecretId, SecretStatus};
+use crate::model::{Actor, App, AppId, AppSettings, ManagedSecret, Operator, OperatorId, SecretId, SecretStatus};
 use crate::store::{Declined, Effect, Entity};
 
 /// Why an effect was not applied.
@@ -51,8 +50,10 @@ pub(super) fn apply(db: &dyn Database, uses: &mut UseCache, now: Timestamp, effe
         Effect::UpdateApp { app, settings } => update_app(db, *app, settings),
         Effect::CreateOperator(operator) => create_operator(db, operator),
         Effect::RevokeOperator { operator } => revoke_operator(db, now, *operator),
-        Effect::CreateKey(key) => create_key(db, key),
-        Effect::SetKeyStatus { app, key, status } => set_key_status(db, *app, *key, *status),
+        Effect::CreateKey(key) => keys::create(db, key),
+        Effect::SetKeyStatus { app, key, status } => keys::set_status(db, now, *app, *key, *status),
+        Effect::SupersedeKey { app, key, until } => keys::supersede(db, now, *app, *key, *until),
+        Effect::KeepAgentKey { agent, .. } => keys::keep_one(db, *agent),
         Effect::CreateSecret { secret, sealed } => create_secret(db, secret, sealed),
         Effect::UpdateSecret { secret, sealed } => update_secret(db, secret, sealed.as_ref()),
         Effect::DeleteSecret { app, secret } => delete_secret(db, now, *app, *secret),
@@ -67,6 +68,7 @@ pub(super) fn apply(db: &dyn Database, uses: &mut UseCache, now: Timestamp, effe
         }
         Effect::RevokeDelegation { app, parent, agent } => grants::revoke_delegation(db, now, *app, *parent, *agent),
         Effect::CreateAgent(agent) => agents::create(db, agent),
+        Effect::UpdateAgent(agent) => agents::update(db, agent),
         Effect::SetAgentStatus { app, agent, status } => agents::set_status(db, now, *app, *agent, *status),
         Effect::CreateCredential { credential, sealed } => credentials::create(db, credential, sealed),
         Effect::RenewCredential { renewal, sealed } => credentials::renew(db, now, renewal, sealed),
@@ -146,42 +148,6 @@ fn revoke_operator(db: &dyn Database, now: Timestamp, operator: OperatorId) -> A
         values![operator.0.into_bytes(), now.as_millis()],
     );
     changed(update, Entity::Operator)
-}
-
-fn create_key(db: &dyn Database, key: &ApiKey) -> Applied {
-    let kind = KEY_KINDS.iter().find(|(kind, _)| *kind == key.kind).expect("the table has every kind").1;
-    let insert = db.execute(
-        "INSERT INTO api_keys (id, app, kind, agent, name, digest, prefix, scopes, status, created_at, expires_at, last_used_at)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
-        values![
-            key.id.0.into_bytes(),
-            key.app.0.into_bytes(),
-            kind,
-            maybe_bytes(key.agent.map(|agent| agent.0)),
-            key.name,
-            key.digest.0,
-            key.prefix,
-            to_json(&key.scopes),
-            key.status.as_str(),
-            key.created_at.as_millis(),
-            key.expires_at.map(Timestamp::as_millis),
-            key.last_used_at.map(Timestamp::as_millis),
-        ],
-    );
-    inserted(insert, Entity::Key, Entity::App)
-}
-
-fn set_key_status(db: &dyn Database, app: AppId, key: KeyId, status: KeyStatus) -> Applied {
-    let now: Option<String> =
-        db.first("SELECT status FROM api_keys WHERE id = ?1 AND app = ?2", values![key.0.into_bytes(), app.0.into_bytes()], |columns| {
-            columns.get()
-        })?;
-    let now = now.ok_or(Declined::NotFound(Entity::Key))?;
-    if now == KeyStatus::Revoked.as_str() && status != KeyStatus::Revoked {
-        return Err(Declined::Final(Entity::Key).into());
-    }
-    db.execute("UPDATE api_keys SET status = ?2 WHERE id = ?1", values![key.0.into_bytes(), status.as_str()])?;
-    Ok(())
 }
 
 fn create_secret(db: &dyn Database, secret: &ManagedSecret, values: &SealedSecret) -> Applied {

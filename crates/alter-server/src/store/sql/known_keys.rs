@@ -62,26 +62,13 @@ impl KnownKeys {
 mod tests {
     use super::*;
     use crate::clock::Timestamp;
-    use crate::model::{AppId, KeyId, KeyStatus};
+    use crate::model::AppId;
     use alter_core::key::KeyKind;
 
     fn key(number: u64) -> ApiKey {
         let mut digest = [0; 32];
         digest[..8].copy_from_slice(&number.to_be_bytes());
-        ApiKey {
-            id: KeyId::random(),
-            app: AppId::random(),
-            kind: KeyKind::Runtime,
-            agent: None,
-            name: String::new(),
-            digest: KeyDigest(digest),
-            prefix: String::new(),
-            scopes: Vec::new(),
-            status: KeyStatus::Active,
-            created_at: Timestamp::from_millis(0),
-            expires_at: None,
-            last_used_at: None,
-        }
+        ApiKey::new(AppId::random(), KeyKind::Runtime, KeyDigest(digest), Timestamp::from_millis(0))
     }
 
     #[test]

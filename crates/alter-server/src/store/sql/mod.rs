@@ -2,15 +2,17 @@
 //!
 //! A store brings connections ([`database`]) and opens them ([`super::sqlite`], [`super::postgres`]); the rest is here, once.
 
-mod agents;
+pub(in crate::store) mod agents;
 pub(in crate::store) mod columns;
 mod credentials;
 pub(in crate::store) mod database;
 mod effects;
 pub(in crate::store) mod grants;
+pub(in crate::store) mod keys;
 mod known_keys;
 pub(in crate::store) mod master_keys;
 mod nonces;
+mod rates;
 mod reader;
 mod registrations;
 mod rows;

@@ -1,14 +1,11 @@
-//! Reading apps, operators, keys and managed secrets. Every function is one statement, so what it returns was true at one moment.
+//! Reading apps, operators and managed secrets. Every function is one statement, so what it returns was true at one moment.
 
 use alter_core::key::KeyKind;
 
 use super::columns::Columns;
 use super::database::{Database, SqlResult};
 use super::value::values;
-use crate::model::{
-    AgentId, ApiKey, App, AppId, KeyDigest, KeyId, KeyStatus, ManagedSecret, Operator, OperatorId, OperatorRole, SecretId, SecretKind,
-    SecretStatus,
-};
+use crate::model::{App, AppId, KeyDigest, ManagedSecret, Operator, OperatorId, OperatorRole, SecretId, SecretKind, SecretStatus};
 use crate::store::{Lookup, Page};
 
 /// The words under which kinds of keys are stored.
@@ -60,41 +57,6 @@ pub(super) fn operator_by_digest(db: &dyn Database, digest: KeyDigest) -> SqlRes
 
 pub(super) fn operators(db: &dyn Database) -> SqlResult<Vec<Operator>> {
     db.all(&format!("{OPERATOR} ORDER BY n"), &[], read_operator)
-}
-
-const KEY: &str = "SELECT id, app, kind, agent, name, digest, prefix, scopes, status, created_at, expires_at, last_used_at FROM api_keys";
-
-fn read_key(columns: &mut Columns<'_>) -> SqlResult<ApiKey> {
-    Ok(ApiKey {
-        id: columns.id(KeyId)?,
-        app: columns.id(AppId)?,
-        kind: columns.word(|word| KEY_KINDS.iter().find(|(_, known)| *known == word).map(|(kind, _)| *kind))?,
-        agent: columns.maybe_id(AgentId)?,
-        name: columns.get()?,
-        digest: KeyDigest(columns.get()?),
-        prefix: columns.get()?,
-        scopes: columns.json()?,
-        status: columns.word(KeyStatus::parse)?,
-        created_at: columns.time()?,
-        expires_at: columns.maybe_time()?,
-        last_used_at: columns.maybe_time()?,
-    })
-}
-
-pub(super) fn key_by_digest(db: &dyn Database, digest: KeyDigest) -> SqlResult<Option<ApiKey>> {
-    db.first(&format!("{KEY} WHERE digest = ?1"), values![digest.0], read_key)
-}
-
-pub(super) fn key(db: &dyn Database, app: AppId, key: KeyId) -> SqlResult<Lookup<ApiKey>> {
-    let found = db.first(&format!("{KEY} WHERE id = ?1"), values![key.0.into_bytes()], read_key)?;
-    Ok(owned(found, app, |key| key.app))
-}
-
-pub(super) fn keys(db: &dyn Database, app: AppId, page: Page<KeyId>) -> SqlResult<Vec<ApiKey>> {
-    let after = page.after.map(|id| id.0.into_bytes());
-    let sql =
-        format!("{KEY} WHERE app = ?1 AND (n > (SELECT n FROM api_keys WHERE id = ?2 AND app = ?1) OR ?2 IS NULL) ORDER BY n LIMIT ?3");
-    db.all(&sql, values![app.0.into_bytes(), after, page.limit.get()], read_key)
 }
 
 /// Tells an app's own thing from another's.

@@ -15,7 +15,7 @@ use super::database::{Database, Session};
 use super::known_keys::KnownKeys;
 use super::reader::Readers;
 use super::writer::{Job, Message, Writer};
-use super::{agents, credentials, grants, master_keys, registrations, rows, tickets, trail};
+use super::{agents, credentials, grants, keys, master_keys, registrations, rows, tickets, trail};
 use crate::audit::{AuditKey, AuditRow, ChainId};
 use crate::clock::Clock;
 use crate::crypto::{StoredKeys, Wrapped};
@@ -24,8 +24,8 @@ use crate::model::{
     Operator, Registration, RegistrationKind, SecretId, TicketId, TicketKind,
 };
 use crate::store::{
-    Commit, CommitError, CredentialFilter, DataKeyCount, Faults, GrantAccess, GrantList, Limits, Lookup, Page, Receipt, Store, StoreError,
-    StoreFuture, StoredCredential, StoredHead, StoredRegistration, StoredTicket,
+    AgentList, Commit, CommitError, CredentialFilter, DataKeyCount, Faults, GrantAccess, GrantList, Limits, Lookup, Page, Receipt, Store,
+    StoreError, StoreFuture, StoredCredential, StoredHead, StoredRegistration, StoredTicket,
 };
 
 /// What a store is started from.
@@ -186,7 +186,7 @@ impl Store for SqlStore {
     }
 
     fn key_by_digest(&self, digest: KeyDigest) -> StoreFuture<'_, Option<ApiKey>> {
-        let read = || self.readers.run(move |db| rows::key_by_digest(db, digest));
+        let read = || self.readers.run(move |db| keys::key_by_digest(db, digest));
         let Some(known_keys) = &self.known_keys else { return read() };
         let age = match known_keys.find(digest) {
             Ok(key) => return Box::pin(std::future::ready(Ok(Some(key)))),
@@ -232,11 +232,11 @@ impl Store for SqlStore {
     }
 
     fn key(&self, app: AppId, key: KeyId) -> StoreFuture<'_, Lookup<ApiKey>> {
-        self.readers.run(move |db| rows::key(db, app, key))
+        self.readers.run(move |db| keys::key(db, app, key))
     }
 
     fn keys(&self, app: AppId, page: Page<KeyId>) -> StoreFuture<'_, Vec<ApiKey>> {
-        self.readers.run(move |db| rows::keys(db, app, page))
+        self.readers.run(move |db| keys::keys(db, app, page))
     }
 
     fn secret(&self, app: AppId, secret: SecretId) -> StoreFuture<'_, Lookup<ManagedSecret>> {
@@ -283,6 +283,18 @@ impl Store for SqlStore {
 
     fn agents(&self, app: AppId, page: Page<AgentId>) -> StoreFuture<'_, Vec<Agent>> {
         self.readers.run(move |db| agents::agents(db, app, page))
+    }
+
+    fn agent_asked_for(&self, app: AppId, key: [u8; 32]) -> StoreFuture<'_, Option<Agent>> {
+        self.readers.run(move |db| agents::agent_asked_for(db, app, key))
+    }
+
+    fn list_agents(&self, app: AppId, deleted: bool, limit: NonZeroU32, offset: u64) -> StoreFuture<'_, AgentList> {
+        self.readers.run(move |db| agents::list(db, app, deleted, (limit.get(), offset)))
+    }
+
+    fn agent_keys(&self, app: AppId, agent: AgentId) -> StoreFuture<'_, Vec<ApiKey>> {
+        self.readers.run(move |db| keys::agent_keys(db, app, agent))
     }
 
     fn ticket_by_digest(&self, kind: TicketKind, digest: KeyDigest) -> StoreFuture<'_, Option<StoredTicket>> {

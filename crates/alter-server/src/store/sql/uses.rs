@@ -25,6 +25,7 @@ struct KeyUse {
     status: KeyStatus,
     agent: Option<AgentStatus>,
     expires_at: Option<i64>,
+    works_until: Option<i64>,
     last_used_at: Option<i64>,
 }
 
@@ -60,7 +61,7 @@ impl UseCache {
     fn key(&mut self, db: &dyn Database, key: KeyId) -> Result<&mut KeyUse, Stop> {
         if let Entry::Vacant(empty) = self.keys.entry(key) {
             let found = db.first(
-                "SELECT k.n, k.status, a.status, k.expires_at, k.last_used_at
+                "SELECT k.n, k.status, a.status, k.expires_at, k.works_until, k.last_used_at
                      FROM api_keys k LEFT JOIN agents a ON a.id = k.agent WHERE k.id = ?1",
                 values![key.0.into_bytes()],
                 |columns| {
@@ -69,6 +70,7 @@ impl UseCache {
                         status: columns.word(KeyStatus::parse)?,
                         agent: columns.maybe_word(AgentStatus::parse)?,
                         expires_at: columns.get()?,
+                        works_until: columns.get()?,
                         last_used_at: columns.get()?,
                     })
                 },
@@ -85,6 +87,9 @@ impl UseCache {
         }
         if has_passed(known.expires_at, now) {
             return Err(Declined::KeyExpired.into());
+        }
+        if has_passed(known.works_until, now) {
+            return Err(Declined::KeySuperseded.into());
         }
         if known.agent.is_some_and(|status| status != AgentStatus::Active) {
             return Err(Declined::AgentInactive.into());

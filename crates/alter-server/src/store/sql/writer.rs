@@ -17,6 +17,7 @@ use super::database::{Database, Session, SqlError, SqlErrorKind, SqlResult};
 use super::effects::{self, Stop};
 use super::known_keys::KnownKeys;
 use super::nonces::NonceTable;
+use super::rates::Rates;
 use super::trail::{OpenChains, Trail};
 use super::uses::UseCache;
 use crate::audit::{AuditEntry, AuditKey, ChainId, Head, Outcome};
@@ -303,10 +304,11 @@ impl Writer {
             self.trail.append(&*self.db, &mut chains, now, &overdue.row())?;
         }
         self.nonces.begin(&*self.db, now)?;
+        let mut rates = Rates::begin(&*self.db, now, jobs.iter().filter_map(|job| job.commit.as_ref()))?;
         let mut judged = Vec::with_capacity(jobs.len());
         for job in jobs {
             judged.push(match &job.commit {
-                Some(commit) => self.write_commit(&mut chains, &mut uses, now, commit)?,
+                Some(commit) => self.write_commit(&mut chains, &mut uses, &mut rates, now, commit)?,
                 None => self.write_probe()?,
             });
         }
@@ -315,12 +317,24 @@ impl Writer {
         Ok((judged, chains.written()))
     }
 
-    fn write_commit(&mut self, chains: &mut OpenChains, uses: &mut UseCache, now: Timestamp, commit: &Commit) -> SqlResult<Judged> {
+    fn write_commit(
+        &mut self,
+        chains: &mut OpenChains,
+        uses: &mut UseCache,
+        rates: &mut Rates,
+        now: Timestamp,
+        commit: &Commit,
+    ) -> SqlResult<Judged> {
+        let rate = rates.take(commit.counted());
         if let Some(nonce) = commit.spent_nonce()
             && let Err(declined) = self.nonces.spend(&*self.db, now, nonce)?
         {
             return self.write_refusal(chains, now, commit, declined, true);
         }
+        let rate = match rate {
+            Ok(rate) => rate,
+            Err(declined) => return self.write_refusal(chains, now, commit, declined, true),
+        };
         match self.apply_effects(uses, now, commit) {
             Ok(()) => {}
             Err(Stop::Declined(declined)) => return self.write_refusal(chains, now, commit, declined, false),
@@ -334,14 +348,14 @@ impl Writer {
             let sequence = self.trail.append(&*self.db, chains, now, row)?;
             first.get_or_insert(sequence);
         }
-        Ok(Judged::Accepted(Receipt { sequence: first.expect("a commit has at least one row") }))
+        Ok(Judged::Accepted(Receipt { sequence: first.expect("a commit has at least one row"), rate }))
     }
 
     /// Writes something that matters to nobody, so that the disk is really asked.
     fn write_probe(&self) -> SqlResult<Judged> {
         let probe = "INSERT INTO counters (name, value) VALUES ('probes', 1) ON CONFLICT (name) DO UPDATE SET value = counters.value + 1";
         self.db.execute(probe, &[])?;
-        Ok(Judged::Accepted(Receipt { sequence: 0 }))
+        Ok(Judged::Accepted(Receipt { sequence: 0, rate: None }))
     }
 
     /// Applies all effects, or leaves the database as it was before the first.
@@ -377,11 +391,11 @@ impl Writer {
         now: Timestamp,
         commit: &Commit,
         declined: Declined,
-        by_nonce: bool,
+        counts_for_nothing: bool,
     ) -> SqlResult<Judged> {
         let drafted = &commit.rows()[0];
         // A row that was drafted as a refusal has the better reason, unless the whole request counts for nothing.
-        if drafted.outcome == Outcome::Refused && !by_nonce {
+        if drafted.outcome == Outcome::Refused && !counts_for_nothing {
             self.trail.append(&*self.db, chains, now, drafted)?;
         } else {
             let refused = drafted.clone().refused(declined.code(), Some(&declined.to_string()));

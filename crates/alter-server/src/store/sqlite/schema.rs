@@ -15,6 +15,7 @@ struct Migration {
 const MIGRATIONS: &[Migration] = &[
     Migration { version: 1, name: "first", sql: include_str!("migrations/0001_first.sql") },
     Migration { version: 2, name: "people", sql: include_str!("migrations/0002_people.sql") },
+    Migration { version: 3, name: "agents", sql: include_str!("migrations/0003_agents.sql") },
 ];
 
 /// The newest schema that this version knows.
@@ -145,6 +146,33 @@ mod tests {
         assert_eq!((access.judged().secret, access.sealed.is_some()), (Some(3), true));
         let broken: i64 = session.connection.query_row("SELECT count(*) FROM pragma_foreign_key_check", [], |row| row.get(0)).unwrap();
         assert_eq!(broken, 0);
+    }
+
+    #[test]
+    fn keys_and_agents_of_the_second_version_are_what_they_were() {
+        use crate::model::{AgentId, AgentScopes, AgentStatus, AppId, KeyId, KeyRate, KeyStatus};
+        use crate::store::sql::{agents, keys};
+        use crate::store::sqlite::session::SqliteSession;
+        let connection = of_the_first_version();
+        apply(&connection, &MIGRATIONS[1], Timestamp::from_millis(2)).unwrap();
+        connection
+            .execute_batch(
+                "INSERT INTO agents (id, app, name, status, created_at, updated_at)
+                 VALUES (CAST(zeroblob(15) || x'06' AS BLOB), CAST(zeroblob(15) || x'01' AS BLOB), 'planner', 'suspended', 3, 4);
+                 INSERT INTO api_keys (id, app, kind, agent, name, digest, prefix, scopes, status, created_at, last_used_at)
+                 VALUES (CAST(zeroblob(15) || x'07' AS BLOB), CAST(zeroblob(15) || x'01' AS BLOB), 'agent', CAST(zeroblob(15) || x'06' AS BLOB), 'k',
+                     zeroblob(32), 'alter_ak_abcd', '[\"tokens:retrieve\"]', 'revoked', 3, 5);",
+            )
+            .unwrap();
+        migrate(&connection, 2, Timestamp::from_millis(6)).unwrap();
+        let id = |byte: u8| uuid::Uuid::from_u128(byte.into());
+        let session = SqliteSession::new(connection, None);
+        let agent = agents::agent(&session, AppId(id(1)), AgentId(id(6))).unwrap().found().unwrap();
+        assert_eq!((agent.status, agent.version, &agent.scopes), (AgentStatus::Suspended, 1, &AgentScopes::all()));
+        assert_eq!((agent.staged, agent.asked, agent.last_used_at), (None, None, Some(Timestamp::from_millis(5))));
+        let key = keys::key(&session, AppId(id(1)), KeyId(id(7))).unwrap().found().unwrap();
+        assert_eq!((key.status, key.agent, &key.rate), (KeyStatus::Revoked, Some(AgentId(id(6))), &KeyRate::default()));
+        assert_eq!((key.parent, key.networks, key.works_until, key.revoked_at), (None, None, None, None));
     }
 
     #[test]

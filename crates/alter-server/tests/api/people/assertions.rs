@@ -4,7 +4,7 @@ use alter_core::signing::headers;
 use alter_server::audit::{AuditEntry, ChainId, Outcome};
 use alter_server::crypto::{KeyOrigin, MASTER_KEY_FILE, MasterKey, MasterKeys, VaultKeys, unlock};
 use alter_server::identity::{Algorithm, KeySet};
-use alter_server::model::{Agent, AgentId, AgentStatus, ApiKey, AppId, Grant, GrantId, KeyId, Opens, Person, Principal, SecretId};
+use alter_server::model::{Agent, AgentId, ApiKey, AppId, Grant, GrantId, Opens, Person, Principal, SecretId};
 use alter_server::store::{Commit, Effect};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -141,22 +141,13 @@ impl Delegate {
         let secret = vault.made("/apps/demo/secrets", secret).await["id"].as_str().and_then(SecretId::parse).expect("an id");
         let app = vault.read("/apps/demo").await["id"].as_str().and_then(AppId::parse).expect("an id");
         let now = alter_server::clock::Clock::now(&*vault.clock);
-        let agent =
-            Agent { id: AgentId::random(), app, name: "helper".into(), status: AgentStatus::Active, created_at: now, updated_at: now };
+        let agent = Agent::new(app, "helper", now);
         let key = alter_core::key::KeyKind::Agent.generate().expect("random").expose().to_owned();
         let record = ApiKey {
-            id: KeyId::random(),
-            app,
             agent: Some(agent.id),
-            kind: alter_core::key::KeyKind::Agent,
-            name: String::new(),
-            digest: keys_of(vault).await.digest(&key),
             prefix: alter_server::model::display_prefix(&key),
             scopes: vec!["idp_users:read".into()],
-            status: alter_server::model::KeyStatus::Active,
-            created_at: now,
-            expires_at: None,
-            last_used_at: None,
+            ..ApiKey::new(app, alter_core::key::KeyKind::Agent, keys_of(vault).await.digest(&key), now)
         };
         let ada = Person { issuer: people.issuer.url.clone(), subject: "ada".into() };
         let root = Grant { delegable: true, ..Grant::root(app, Opens::Secret(secret), Principal::User(ada), now) };
@@ -171,7 +162,7 @@ impl Delegate {
         let (id, held) = (agent.id, root.id);
         let row = AuditEntry::new(ChainId::App(app), "test.furnish", Outcome::Done);
         let effects = vec![
-            Effect::CreateAgent(agent),
+            Effect::CreateAgent(Box::new(agent)),
             Effect::CreateKey(Box::new(record)),
             Effect::CreateGrant(Box::new(root)),
             Effect::CreateGrant(Box::new(grant)),
