@@ -16,7 +16,7 @@ pub enum Acting {
     /// An agent of the app.
     Agent {
         /// The agent. It is active, but for the calls that a suspended one may make.
-        agent: Agent,
+        agent: Box<Agent>,
         /// Whether the app's key speaks for it (`X-Alter-Caller` holds its id).
         through_app: bool,
     },
@@ -38,22 +38,23 @@ impl Acting {
                 let agent = own_agent(vault, key, AgentId(named)).await?.filter(|agent| agent.status == AgentStatus::Active);
                 let agent = agent.ok_or_else(unresolved)?;
                 reach.require("agents:admin")?;
-                Ok(Self::Agent { agent, through_app: true })
+                Ok(Self::Agent { agent: Box::new(agent), through_app: true })
             }
             (Some(own), Some(named)) if own.0 != named => Err(unresolved().because("an agent's key named another agent")),
             (Some(own), _) => {
                 let agent = own_agent(vault, key, own).await?.ok_or_else(inactive)?;
-                match agent.status {
-                    AgentStatus::Active => Ok(Self::Agent { agent, through_app: false }),
-                    AgentStatus::Suspended if while_suspended => Ok(Self::Agent { agent, through_app: false }),
-                    AgentStatus::Suspended | AgentStatus::Deleted => Err(inactive()),
-                }
+                let may_act = match agent.status {
+                    AgentStatus::Active => true,
+                    AgentStatus::Suspended => while_suspended,
+                    AgentStatus::Deleted => false,
+                };
+                if may_act { Ok(Self::Agent { agent: Box::new(agent), through_app: false }) } else { Err(inactive()) }
             }
         }
     }
 
     /// The agent, if one acts.
-    pub const fn agent(&self) -> Option<&Agent> {
+    pub fn agent(&self) -> Option<&Agent> {
         match self {
             Self::App => None,
             Self::Agent { agent, .. } => Some(agent),

@@ -82,7 +82,7 @@ fn read_grant(members: &mut Members, restrictable: bool) -> Result<Option<Reques
 }
 
 /// The agent whose own key asks.
-pub const fn own_agent(acting: &Acting) -> Option<&Agent> {
+pub fn own_agent(acting: &Acting) -> Option<&Agent> {
     match acting {
         Acting::Agent { agent, through_app: false } => Some(agent),
         _ => None,

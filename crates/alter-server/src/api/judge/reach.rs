@@ -125,7 +125,8 @@ impl Reach {
             return Ok(());
         }
         let message = format!("This call needs the scope {scope}. Use a key that holds it, or a client that is not narrowed below it.");
-        Err(self.insufficient(message, &[wanted.clone()], &[wanted]))
+        let wanted = [wanted];
+        Err(self.insufficient(message, &wanted, &wanted))
     }
 
     /// 403 `insufficient_scope`.
