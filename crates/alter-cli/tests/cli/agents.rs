@@ -73,7 +73,7 @@ fn keys_of_an_agent_are_rotated_and_deprecated() {
     assert!(listed[0]["works_until"].is_string());
     let plain = on(&world.vault, &["key", "rotate", &key, "--overlap", "0"]);
     assert_eq!(plain.exit, 0, "{plain:?}");
-    assert!(plain.reads_well().stderr.contains("not shown again"));
+    assert!(plain.stderr.contains("not shown again"), "{plain:?}");
     assert_eq!(records(&["key", "list", "--agent", "planner"])[0]["status"], "expired");
 }
 
