@@ -61,7 +61,13 @@ fn be_a_child() {
 
 async fn serve(folder: &Path, store: &str) {
     let flags = Flags { data: Some(folder.to_owned()), address: Some("127.0.0.1:0".into()), ..Flags::default() };
-    let config = Config::load(&flags, |name| (name == "ALTER_STORE").then(|| store.to_owned())).expect("valid settings");
+    let settings = |name: &str| match name {
+        "ALTER_STORE" => Some(store.to_owned()),
+        // A thousand callers have one key.
+        "ALTER_RATE_LIMIT_RPM" => Some("1000000".to_owned()),
+        _ => None,
+    };
+    let config = Config::load(&flags, settings).expect("valid settings");
     let listener = listen(&config).await.expect("a free port");
     let opened = setup::open(&config, Access::Write).expect("the parent made it");
     let server = Server::new(listener, None, opened, &config).expect("a server");
