@@ -2,7 +2,9 @@
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::commands::{agent, app, audit, completions, config, connect, grant, idp, init, key, provider, request, secret, serve, store};
+use crate::commands::{
+    agent, app, audit, completions, config, connect, grant, idp, init, key, provider, request, secret, serve, spec, store,
+};
 
 /// Credential vault for AI agents: your code makes the call, the vault adds the credential.
 #[derive(Debug, Parser)]
@@ -60,6 +62,9 @@ pub enum Command {
     /// OAuth providers: where people's logins come from
     #[command(subcommand)]
     Provider(provider::ProviderCommand),
+    /// Descriptions of providers' APIs (OpenAPI): what rules about operations are judged by
+    #[command(subcommand)]
+    Spec(spec::SpecCommand),
     /// Grants: permissions to use a secret
     #[command(subcommand)]
     Grant(grant::GrantCommand),

@@ -13,6 +13,7 @@ pub mod error;
 pub mod identity;
 pub mod model;
 pub mod oauth;
+pub mod openapi;
 pub mod operator;
 pub mod rotation;
 pub mod serve;

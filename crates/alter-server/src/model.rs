@@ -14,6 +14,8 @@ mod network;
 mod principal;
 mod registration;
 mod secret;
+mod span;
+mod spec;
 mod ticket;
 
 pub use agent::{Agent, AgentKind, AgentScopes, AgentStatus, AskedOnce, Staged};
@@ -23,12 +25,14 @@ pub use credential::{Account, Credential, CredentialKind, CredentialState, Lease
 pub use grant::{
     Grant, GrantFilter, GrantKind, GrantPolicy, GrantStatus, ListedGrant, Membership, Opens, Restrictions, ScopeMismatch, ShownStatus, View,
 };
-pub use id::{ActorId, AgentId, AppId, CredentialId, DataKeyId, GrantId, KeyId, OperatorId, RegistrationId, SecretId, TicketId};
+pub use id::{ActorId, AgentId, AppId, CredentialId, DataKeyId, GrantId, KeyId, OperatorId, RegistrationId, SecretId, SpecId, TicketId};
 pub use key::{ApiKey, KeyDigest, KeyRate, KeyStatus, RateCount, SharedRate, display_prefix};
 pub use network::Networks;
 pub use principal::{Person, Principal};
 pub use registration::{Registration, RegistrationKind};
 pub use secret::{InjectionRule, InjectionTarget, ManagedSecret, SecretInjection, SecretKind, SecretStatus};
+pub use span::Span;
+pub use spec::{ProviderSpec, SpecKind};
 pub use ticket::{Ticket, TicketKind, TicketState};
 
 /// Declares an enum that is kept and shown as fixed lower-case words: one list for the database, JSON and messages.

@@ -18,4 +18,5 @@ pub mod request;
 pub mod rotate;
 pub mod secret;
 pub mod serve;
+pub mod spec;
 pub mod store;

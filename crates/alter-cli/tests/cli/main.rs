@@ -19,6 +19,7 @@ mod running;
 mod secrecy;
 mod secrets;
 mod serve;
+mod specs;
 mod stopping;
 mod store;
 mod tls;

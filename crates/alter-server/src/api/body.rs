@@ -14,17 +14,25 @@ pub const MOST_BYTES: usize = 1024 * 1024;
 /// How long a client may take to send it.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// The whole body.
+/// The whole body, of the usual size.
+///
+/// # Errors
+/// As of [`read_up_to`].
+pub async fn read(body: Body) -> Result<Bytes, Refusal> {
+    read_up_to(body, MOST_BYTES).await
+}
+
+/// The whole body, of at most so many bytes.
 ///
 /// # Errors
 /// 413 `body_too_large`, 408 `body_too_slow`, or 400 `invalid_body` for a transfer that broke off.
-pub async fn read(body: Body) -> Result<Bytes, Refusal> {
-    let collected = tokio::time::timeout(PATIENCE, Limited::new(body, MOST_BYTES).collect()).await.map_err(|_| {
+pub async fn read_up_to(body: Body, most: usize) -> Result<Bytes, Refusal> {
+    let collected = tokio::time::timeout(PATIENCE, Limited::new(body, most).collect()).await.map_err(|_| {
         Refusal::new(StatusCode::REQUEST_TIMEOUT, "body_too_slow", format!("The body did not arrive within {} s.", PATIENCE.as_secs()))
     })?;
     collected.map(http_body_util::Collected::to_bytes).map_err(|error| {
         if error.is::<LengthLimitError>() {
-            let message = format!("The body is larger than {MOST_BYTES} bytes.");
+            let message = format!("The body is larger than {most} bytes.");
             return Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", message);
         }
         Refusal::bad_request("invalid_body", "The body could not be read to its end.")

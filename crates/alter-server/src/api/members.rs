@@ -28,6 +28,29 @@ impl Members {
         Ok(Self { members, place: String::new() })
     }
 
+    /// The members of a value within a body, which stands at `place`.
+    ///
+    /// # Errors
+    /// 400 `invalid_request` unless it is an object.
+    pub fn within(value: Value, place: String) -> Result<Self, Refusal> {
+        match value {
+            Value::Object(members) => Ok(Self { members, place: format!("{place}.") }),
+            _ => Err(invalid(format!("{place} must be an object."))),
+        }
+    }
+
+    /// Takes a member that must be a list, if it is there and not null.
+    ///
+    /// # Errors
+    /// 400 `invalid_request` for anything else.
+    pub fn list(&mut self, name: &str) -> Result<Option<Vec<Value>>, Refusal> {
+        match self.members.remove(name) {
+            None | Some(Value::Null) => Ok(None),
+            Some(Value::Array(items)) => Ok(Some(items)),
+            Some(_) => Err(self.invalid(name, "must be a list")),
+        }
+    }
+
     /// Whether a member is there and not null.
     pub fn has(&self, name: &str) -> bool {
         self.members.get(name).is_some_and(|value| !value.is_null())

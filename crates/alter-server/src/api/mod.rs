@@ -7,6 +7,7 @@ mod admin;
 mod admission;
 mod agents;
 mod body;
+mod catalogues;
 mod client_address;
 mod connect;
 mod grants;
@@ -25,6 +26,8 @@ mod refusal;
 mod reports;
 mod request_id;
 mod signed;
+mod spans;
+mod specs;
 mod token;
 mod wallet;
 mod web;
@@ -151,6 +154,8 @@ pub fn router(vault: Arc<Vault>) -> Router {
         .route("/sdk/oauth/audit/api-call", post(report_call))
         .merge(grants::router())
         .merge(keys::router())
+        .merge(catalogues::router())
+        .route("/sdk/spans", post(emit_spans))
         .merge(agents::router())
         .merge(connect::router())
         .route("/sdk/grants/{grant_id}/report-scope-mismatch", post(report_scope_mismatch))
@@ -205,6 +210,10 @@ async fn report_scope_mismatch(State(vault): State<Arc<Vault>>, grant: Result<Pa
 /// An identifier as it stands in the path. What is not UTF-8 names nothing; it is refused like every other unknown one.
 fn named(path: Result<Path<String>, PathRejection>) -> String {
     path.map(|Path(name)| name).unwrap_or_default()
+}
+
+async fn emit_spans(State(vault): State<Arc<Vault>>, request: Request) -> Response {
+    signed(&vault, spans::EmitSpans, request).await
 }
 
 async fn start_sign_in(State(vault): State<Arc<Vault>>, request: Request) -> Response {

@@ -53,6 +53,8 @@ ids! {
     AgentId;
     /// A ticket: something short-lived that whoever holds its token may go on with.
     TicketId;
+    /// The description of a provider's API.
+    SpecId;
     /// An app's registration as a client of a provider or an identity provider.
     RegistrationId;
 }

@@ -5,9 +5,10 @@ use crate::clock::Timestamp;
 use crate::crypto::{KeyCheck, RootKey, SealedSecret, Wrapped};
 use crate::model::{
     Account, Actor, Agent, AgentId, AgentStatus, ApiKey, App, AppId, AppSettings, Credential, CredentialId, DataKeyId, Grant, GrantId,
-    GrantPolicy, KeyId, KeyStatus, ManagedSecret, Operator, OperatorId, RateCount, Registration, RegistrationId, ScopeMismatch, SecretId,
-    Ticket, TicketId,
+    GrantPolicy, KeyId, KeyStatus, ManagedSecret, Operator, OperatorId, ProviderSpec, RateCount, Registration, RegistrationId,
+    ScopeMismatch, SecretId, Span, SpecId, Ticket, TicketId,
 };
+use crate::openapi::Operation;
 
 /// A nonce that a signed request spends. Unique per key, kept [`Nonce::LIFETIME`].
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -348,6 +349,29 @@ pub enum Effect {
         /// Its new client secret; `None` leaves it.
         sealed: Option<SealedSecret>,
     },
+    /// The description of a provider's API is loaded, in the place of an earlier one of the same id. Declined if the app is unknown or has another
+    /// one for the provider, and as [`Declined::Changed`](super::Declined::Changed) unless `version` is the stored one, or with other content its
+    /// successor.
+    PutSpec {
+        /// The description.
+        spec: Box<ProviderSpec>,
+        /// All its operations.
+        operations: Vec<Operation>,
+    },
+    /// The description of a provider's API is forgotten with its operations. Declined unless it is one of the app.
+    DeleteSpec {
+        /// The app.
+        app: AppId,
+        /// The description.
+        spec: SpecId,
+    },
+    /// Spans are kept, until each is forgotten. One whose trace and id are known changes nothing.
+    KeepSpans {
+        /// The app.
+        app: AppId,
+        /// The spans, all of this app.
+        spans: Vec<Span>,
+    },
     /// A registration is deleted with its client secret. Declined unless it is one of the app.
     DeleteRegistration {
         /// The app.
@@ -370,6 +394,7 @@ impl Effect {
             Self::CreateSecret { secret, .. } | Self::UpdateSecret { secret, .. } => Some(secret.app),
             Self::CreateGrant(grant) => Some(grant.app),
             Self::CreateAgent(agent) | Self::UpdateAgent(agent) => Some(agent.app),
+            Self::PutSpec { spec, .. } => Some(spec.app),
             Self::CreateCredential { credential, .. } => Some(credential.app),
             Self::RenewCredential { renewal, .. } => Some(renewal.app),
             Self::CreateTicket { ticket, .. } | Self::UpdateTicket { ticket, .. } => Some(ticket.app),
@@ -388,6 +413,8 @@ impl Effect {
             | Self::LeaseCredential { app, .. }
             | Self::EndLease { app, .. }
             | Self::DeleteTicket { app, .. }
+            | Self::DeleteSpec { app, .. }
+            | Self::KeepSpans { app, .. }
             | Self::DeleteRegistration { app, .. } => Some(*app),
         }
     }

@@ -13,7 +13,7 @@ use super::sqlite::{self, SqliteOptions, SqliteSession};
 use super::{Access, OpenError};
 
 /// All tables, each behind those that it refers to.
-const TABLES: [&str; 19] = [
+const TABLES: [&str; 22] = [
     "master_keys",
     "root_keys",
     "apps",
@@ -27,6 +27,9 @@ const TABLES: [&str; 19] = [
     "grants",
     "tickets",
     "registrations",
+    "provider_specs",
+    "spec_operations",
+    "spans",
     "actors",
     "nonces",
     "rate_counts",

@@ -38,6 +38,8 @@ pub enum Entity {
     Ticket,
     /// A registration.
     Registration,
+    /// The description of a provider's API.
+    Spec,
 }
 
 impl Entity {
@@ -53,6 +55,7 @@ impl Entity {
             Self::Credential => "credential",
             Self::Ticket => "ticket",
             Self::Registration => "registration",
+            Self::Spec => "spec",
         }
     }
 }
@@ -172,6 +175,7 @@ impl Declined {
             Self::Changed(Entity::Agent) => "agent_concurrent_update",
             Self::Changed(Entity::Ticket) => "ticket_changed",
             Self::Changed(Entity::Registration) => "registration_changed",
+            Self::Changed(Entity::Spec) => "spec_changed",
             Self::Changed(_) => "changed",
             Self::NotFound(Entity::App) => "app_not_found",
             Self::NotFound(Entity::Operator) => "operator_not_found",
@@ -182,6 +186,7 @@ impl Declined {
             Self::NotFound(Entity::Credential) => "credential_not_found",
             Self::NotFound(Entity::Ticket) => "ticket_not_found",
             Self::NotFound(Entity::Registration) => "registration_not_found",
+            Self::NotFound(Entity::Spec) => "spec_not_found",
             Self::Exists(Entity::App) => "app_exists",
             Self::Exists(Entity::Operator) => "operator_exists",
             Self::Exists(Entity::Key) => "key_exists",
@@ -191,6 +196,7 @@ impl Declined {
             Self::Exists(Entity::Credential) => "credential_exists",
             Self::Exists(Entity::Ticket) => "ticket_exists",
             Self::Exists(Entity::Registration) => "registration_exists",
+            Self::Exists(Entity::Spec) => "spec_exists",
             Self::Final(Entity::Key) => "key_revoked",
             Self::Final(_) => "final_state",
         }

@@ -59,8 +59,10 @@ use crate::clock::Clock;
 use crate::crypto::{KeyHome, KeyOrigin, SealedSecret, SealedTo, StoredKeys, VaultKeys, Wrapped};
 use crate::model::{
     Agent, AgentId, ApiKey, App, AppId, Credential, CredentialId, DataKeyId, Grant, GrantFilter, GrantId, KeyDigest, KeyId, ListedGrant,
-    ManagedSecret, Opens, Operator, Principal, Registration, RegistrationKind, SecretId, Ticket, TicketId, TicketKind,
+    ManagedSecret, Opens, Operator, Principal, ProviderSpec, Registration, RegistrationKind, SecretId, Span, SpecId, SpecKind, Ticket,
+    TicketId, TicketKind,
 };
+use crate::openapi::Operation;
 
 /// How to open a vault, on either database.
 #[derive(Clone, Debug)]
@@ -251,6 +253,22 @@ pub trait Store: Send + Sync + std::fmt::Debug + 'static {
     /// All registrations of an app of a kind, by name. There are few: the list is whole.
     fn registrations(&self, app: AppId, kind: RegistrationKind) -> StoreFuture<'_, Vec<Registration>>;
 
+    /// The descriptions of providers' APIs that are loaded for an app, of one kind or of both, by kind and provider. There are few: the list is whole.
+    fn provider_specs(&self, app: AppId, kind: Option<SpecKind>) -> StoreFuture<'_, Vec<ProviderSpec>>;
+
+    /// The description of one provider's API.
+    fn provider_spec(&self, app: AppId, kind: SpecKind, provider: String) -> StoreFuture<'_, Option<ProviderSpec>>;
+
+    /// The operations of a description in the order of its document, without their schemas; with `search` those in whose id, path or summary it
+    /// stands, in any case. And how many there are in all.
+    fn spec_operations(&self, spec: SpecId, search: Option<String>, limit: NonZeroU32, offset: u64) -> StoreFuture<'_, OperationList>;
+
+    /// One operation with its schemas.
+    fn spec_operation(&self, spec: SpecId, operation: String) -> StoreFuture<'_, Option<Operation>>;
+
+    /// The spans of a trace that are not forgotten, by their beginning.
+    fn spans(&self, app: AppId, trace: String) -> StoreFuture<'_, Vec<Span>>;
+
     /// What is stored about master and root keys.
     fn stored_keys(&self) -> StoreFuture<'_, StoredKeys>;
 
@@ -380,6 +398,15 @@ pub struct GrantList {
 pub struct AgentList {
     /// The part.
     pub agents: Vec<Agent>,
+    /// How many there are in all.
+    pub total: u64,
+}
+
+/// A part of a list of operations.
+#[derive(Clone, Debug, Default)]
+pub struct OperationList {
+    /// The part.
+    pub operations: Vec<Operation>,
     /// How many there are in all.
     pub total: u64,
 }

@@ -4,6 +4,7 @@ mod admin;
 mod admission;
 mod agents;
 mod audit_trail;
+mod catalogues;
 mod connect;
 mod grants;
 mod harness;

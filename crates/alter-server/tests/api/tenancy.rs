@@ -20,11 +20,13 @@ struct Ids {
     agent: String,
     /// A key of the agent.
     key: String,
+    /// A provider whose API is described.
+    spec: String,
 }
 
 /// How to name `ids` on a route, with each of its methods. Nothing for a route that takes no identifier of a thing.
 fn naming(route: &str, ids: &Ids) -> Vec<(Method, String, Value)> {
-    let Ids { grant, secret, agent, key } = ids;
+    let Ids { grant, secret, agent, key, spec } = ids;
     let post = |path: String, body: Value| vec![(Method::POST, path, body)];
     let agents_key = format!("/sdk/agents/{agent}/keys/{key}");
     match route {
@@ -44,7 +46,16 @@ fn naming(route: &str, ids: &Ids) -> Vec<(Method, String, Value)> {
         // A session's token belongs to its application: the tests of `connect` try it with another's key.
         "/sdk/oauth/connect/session/poll" | "/sdk/oauth/connect/session/cancel" => Vec::new(),
         // About the caller itself.
-        "/sdk/agents" | "/sdk/agents/me" | "/sdk/keys/derive" => Vec::new(),
+        "/sdk/agents" | "/sdk/agents/me" | "/sdk/keys/derive" | "/sdk/spans" => Vec::new(),
+        "/sdk/scopes" | "/sdk/oauth/provider-catalog" | "/sdk/provider-specs" => Vec::new(),
+        // A spec is named by its provider and not by an id; the other application has loaded one, and nobody has a provider of the last name.
+        "/sdk/provider-specs/{kind}/{provider_id}" => vec![(Method::GET, format!("/sdk/provider-specs/oauth/{spec}"), Value::Null)],
+        "/sdk/provider-specs/{kind}/{provider_id}/operations" => {
+            vec![(Method::GET, format!("/sdk/provider-specs/oauth/{spec}/operations"), Value::Null)]
+        }
+        "/sdk/provider-specs/{kind}/{provider_id}/operation" => {
+            vec![(Method::GET, format!("/sdk/provider-specs/oauth/{spec}/operation?operation_id=x"), Value::Null)]
+        }
         "/sdk/agents/{agent_id}" => {
             let path = || format!("/sdk/agents/{agent}");
             let change = json!({"display_name": "theirs"});
@@ -124,13 +135,16 @@ async fn tenant(vault: &TestVault, name: &str) -> Tenant {
     let keys = format!("/apps/{name}/keys");
     let app_key = text(&vault.made(&keys, json!({"scopes": SCOPES})).await["api_key"]);
     let made = vault.made(&keys, json!({"agent": "planner"})).await;
+    let (spec, document) = (format!("of-{name}"), json!({"openapi": "3.0.0", "paths": {"/x": {"get": {"operationId": "x"}}}}));
+    let loaded = vault.admin(Method::PUT, &format!("/apps/{name}/specs/{spec}"), json!({"document": document})).await;
+    assert_eq!(loaded.status, 201, "{:?}", loaded.json());
     let (agent_key, key) = (text(&made["api_key"]), text(&made["id"]));
-    Tenant { ids: Ids { grant, secret, agent, key }, app_key, agent_key }
+    Tenant { ids: Ids { grant, secret, agent, key, spec }, app_key, agent_key }
 }
 
 fn nobody() -> Ids {
     let id = || uuid::Uuid::new_v4().to_string();
-    Ids { grant: id(), secret: id(), agent: id(), key: id() }
+    Ids { grant: id(), secret: id(), agent: id(), key: id(), spec: id() }
 }
 
 async fn send(vault: &TestVault, key: &str, (method, path, body): (Method, String, Value)) -> Answer {
@@ -181,8 +195,10 @@ async fn an_agent_of_the_same_app_gets_no_further_than_a_stranger() {
     let apps_key = vault.read("/apps/ours/keys").await["items"][0]["id"].as_str().expect("an id").to_owned();
     let others = Ids { key: apps_key, ..ours.ids };
     for route in wire_routes() {
-        // What an application reports about its own calls, anybody of it may; a list shows an agent its own grants only.
-        if matches!(route.as_str(), "/sdk/oauth/audit/api-call" | "/sdk/grants/{grant_id}/report-scope-mismatch") {
+        // What an application reports about its own calls, anybody of it may, and what it has loaded, anybody of it may read; a list shows an agent its own grants only.
+        if matches!(route.as_str(), "/sdk/oauth/audit/api-call" | "/sdk/grants/{grant_id}/report-scope-mismatch")
+            || route.starts_with("/sdk/provider-specs")
+        {
             continue;
         }
         for (crossing, unknown) in naming(&route, &others).into_iter().zip(naming(&route, &nobody())) {

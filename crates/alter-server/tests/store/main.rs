@@ -14,6 +14,7 @@ mod nonces;
 mod opening;
 mod people;
 mod rotation;
+mod specs;
 mod suite;
 mod tickets;
 mod uses;

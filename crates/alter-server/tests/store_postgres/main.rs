@@ -21,6 +21,8 @@ mod nonces;
 mod people;
 #[path = "../store/rotation.rs"]
 mod rotation;
+#[path = "../store/specs.rs"]
+mod specs;
 #[path = "../store/suite.rs"]
 mod suite;
 #[path = "../store/tickets.rs"]

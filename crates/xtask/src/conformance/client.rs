@@ -14,7 +14,8 @@ use crate::tools::Venv;
 const LIMIT: Duration = Duration::from_secs(300);
 
 /// Who makes the calls.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Client {
     /// The public package, unmodified.
     Reference,

@@ -17,6 +17,7 @@ mod providers;
 mod read;
 mod secrets;
 mod shape;
+mod specs;
 
 use std::sync::Arc;
 
@@ -51,6 +52,7 @@ pub fn router(vault: Arc<Vault>) -> Router<Arc<Vault>> {
     let providers = Router::new()
         .route("/", get(providers::list))
         .route("/{provider}", get(providers::show).put(providers::put).delete(providers::delete));
+    let specs = Router::new().route("/", get(specs::list)).route("/{provider}", get(specs::show).put(specs::put).delete(specs::delete));
     Router::new()
         .route("/catalogue", get(providers::catalogue))
         .route("/providers/discover", post(providers::discover))
@@ -68,6 +70,7 @@ pub fn router(vault: Arc<Vault>) -> Router<Arc<Vault>> {
         .nest("/apps/{app}/secrets", secrets)
         .nest("/apps/{app}/grants", grants)
         .nest("/apps/{app}/providers", providers)
+        .nest("/apps/{app}/specs", specs)
         .route("/audit", get(audit::tail))
         .route("/audit/heads", get(audit::heads))
         .route("/audit/verify", post(audit::verify))

@@ -99,6 +99,7 @@ pub fn not_found(kind: &'static str, named: &str, list: &str) -> Refusal {
         "grant" => "grant_not_found",
         "agent" => "agent_not_found",
         "provider" => "provider_not_found",
+        "spec" => "spec_not_found",
         _ => "operator_not_found",
     };
     let shown: String = named.chars().filter(|c| !c.is_control()).take(80).collect();

@@ -88,7 +88,7 @@ pub fn restrictions(given: &mut Members) -> Result<Option<Restrictions>, Refusal
 }
 
 /// An ISO 8601 time; a date alone means its first moment, and a time without a zone is UTC.
-fn moment(text: &str) -> Option<Timestamp> {
+pub fn moment(text: &str) -> Option<Timestamp> {
     use time::{Date, OffsetDateTime, PrimitiveDateTime};
     let parsed = OffsetDateTime::parse(text, &Iso8601::DEFAULT)
         .or_else(|_| PrimitiveDateTime::parse(text, &Iso8601::DEFAULT).map(PrimitiveDateTime::assume_utc))

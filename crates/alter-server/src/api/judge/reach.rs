@@ -30,6 +30,9 @@ pub const KNOWN_SCOPES: &[&str] = &[
     "tokens:retrieve",
 ];
 
+/// Verbs that include one another: each those before it.
+pub const ORDERED_VERBS: [&str; 3] = ["read", "write", "admin"];
+
 const MAX_CONSTRAINTS: usize = 100;
 const MAX_CONSTRAINT_LENGTH: usize = 512;
 
@@ -74,13 +77,8 @@ impl fmt::Display for Scope {
 }
 
 /// The place of a verb in `read` < `write` < `admin`; `None` for verbs that stand alone.
-fn rank(verb: &str) -> Option<u8> {
-    match verb {
-        "read" => Some(0),
-        "write" => Some(1),
-        "admin" => Some(2),
-        _ => None,
-    }
+fn rank(verb: &str) -> Option<usize> {
+    ORDERED_VERBS.iter().position(|known| *known == verb)
 }
 
 /// What one request may do.

@@ -4,7 +4,7 @@ use super::columns::to_json;
 use super::database::{Database, SqlError, SqlErrorKind, SqlResult};
 use super::uses::UseCache;
 use super::value::values;
-use super::{agents, credentials, grants, keys, master_keys, registrations, sealed, tickets};
+use super::{agents, credentials, grants, keys, master_keys, registrations, sealed, spans, specs, tickets};
 use crate::clock::Timestamp;
 use crate::crypto::SealedSecret;
 use crate::model::{Actor, App, AppId, AppSettings, ManagedSecret, Operator, OperatorId, SecretId, SecretStatus};
@@ -81,6 +81,9 @@ pub(super) fn apply(db: &dyn Database, uses: &mut UseCache, now: Timestamp, effe
         Effect::DeleteTicket { app, ticket } => tickets::delete(db, *app, *ticket),
         Effect::CreateRegistration { registration, sealed } => registrations::create(db, registration, sealed.as_ref()),
         Effect::UpdateRegistration { registration, sealed } => registrations::update(db, registration, sealed.as_ref()),
+        Effect::PutSpec { spec, operations } => specs::put(db, spec, operations),
+        Effect::DeleteSpec { app, spec } => specs::delete(db, *app, *spec),
+        Effect::KeepSpans { spans, .. } => spans::keep(db, now, spans),
         Effect::DeleteRegistration { app, registration } => registrations::delete(db, *app, *registration),
     }
 }

@@ -17,6 +17,8 @@ mod reader;
 mod registrations;
 mod rows;
 mod sealed;
+mod spans;
+mod specs;
 mod store;
 mod tickets;
 mod trail;

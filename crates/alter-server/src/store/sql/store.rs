@@ -15,17 +15,18 @@ use super::database::{Database, Session};
 use super::known_keys::KnownKeys;
 use super::reader::Readers;
 use super::writer::{Job, Message, Writer};
-use super::{agents, credentials, grants, keys, master_keys, registrations, rows, tickets, trail};
+use super::{agents, credentials, grants, keys, master_keys, registrations, rows, spans, specs, tickets, trail};
 use crate::audit::{AuditKey, AuditRow, ChainId};
 use crate::clock::Clock;
 use crate::crypto::{StoredKeys, Wrapped};
 use crate::model::{
     Agent, AgentId, ApiKey, App, AppId, Credential, CredentialId, DataKeyId, Grant, GrantFilter, GrantId, KeyDigest, KeyId, ManagedSecret,
-    Operator, Registration, RegistrationKind, SecretId, TicketId, TicketKind,
+    Operator, ProviderSpec, Registration, RegistrationKind, SecretId, Span, SpecId, SpecKind, TicketId, TicketKind,
 };
+use crate::openapi::Operation;
 use crate::store::{
-    AgentList, Commit, CommitError, CredentialFilter, DataKeyCount, Faults, GrantAccess, GrantList, Limits, Lookup, Page, Receipt, Store,
-    StoreError, StoreFuture, StoredCredential, StoredHead, StoredRegistration, StoredTicket,
+    AgentList, Commit, CommitError, CredentialFilter, DataKeyCount, Faults, GrantAccess, GrantList, Limits, Lookup, OperationList, Page,
+    Receipt, Store, StoreError, StoreFuture, StoredCredential, StoredHead, StoredRegistration, StoredTicket,
 };
 
 /// What a store is started from.
@@ -311,6 +312,27 @@ impl Store for SqlStore {
 
     fn registrations(&self, app: AppId, kind: RegistrationKind) -> StoreFuture<'_, Vec<Registration>> {
         self.readers.run(move |db| registrations::registrations(db, app, kind))
+    }
+
+    fn provider_specs(&self, app: AppId, kind: Option<SpecKind>) -> StoreFuture<'_, Vec<ProviderSpec>> {
+        self.readers.run(move |db| specs::specs(db, app, kind))
+    }
+
+    fn provider_spec(&self, app: AppId, kind: SpecKind, provider: String) -> StoreFuture<'_, Option<ProviderSpec>> {
+        self.readers.run(move |db| specs::spec(db, app, kind, &provider))
+    }
+
+    fn spec_operations(&self, spec: SpecId, search: Option<String>, limit: NonZeroU32, offset: u64) -> StoreFuture<'_, OperationList> {
+        self.readers.run(move |db| specs::operations(db, spec, search.as_deref(), (limit.get(), offset)))
+    }
+
+    fn spec_operation(&self, spec: SpecId, operation: String) -> StoreFuture<'_, Option<Operation>> {
+        self.readers.run(move |db| specs::operation(db, spec, &operation))
+    }
+
+    fn spans(&self, app: AppId, trace: String) -> StoreFuture<'_, Vec<Span>> {
+        let now = self.clock.now();
+        self.readers.run(move |db| spans::spans(db, app, &trace, now))
     }
 
     fn stored_keys(&self) -> StoreFuture<'_, StoredKeys> {

@@ -16,6 +16,7 @@ const MIGRATIONS: &[Migration] = &[
     Migration { version: 1, name: "first", sql: include_str!("migrations/0001_first.sql") },
     Migration { version: 2, name: "people", sql: include_str!("migrations/0002_people.sql") },
     Migration { version: 3, name: "agents", sql: include_str!("migrations/0003_agents.sql") },
+    Migration { version: 4, name: "specs", sql: include_str!("migrations/0004_specs.sql") },
 ];
 
 /// The newest schema that this version knows.

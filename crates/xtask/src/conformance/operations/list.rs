@@ -7,6 +7,7 @@ use std::path::Path;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
+use crate::conformance::client::Client;
 use crate::report::Failure;
 
 /// The whole file.
@@ -26,6 +27,8 @@ pub struct Scenario {
     pub id: String,
     /// Why it is there, where the name does not say it.
     pub about: Option<String>,
+    /// The clients that have its calls by now; without it all of them.
+    pub clients: Option<Vec<Client>>,
     /// The calls, one after the other.
     #[serde(rename = "step")]
     pub steps: Vec<Step>,
@@ -35,9 +38,9 @@ pub struct Scenario {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Step {
-    /// The method, in snake case; or `visit`: a person opens the address `url` and does what its pages ask for.
+    /// The method, in snake case, `agents.create` for one of a namespace; or `visit`: a person opens the address `url` and does what its pages ask for.
     pub call: String,
-    /// The name of the API key.
+    /// The name of the API key; with `$` one that an earlier step has made, `$made.api_key`.
     #[serde(default = "main_key")]
     pub key: String,
     /// The person whose token the client's getter gives.
@@ -68,6 +71,11 @@ pub struct Expectation {
 }
 
 impl Scenario {
+    /// Whether a client plays it.
+    pub fn is_for(&self, client: Client) -> bool {
+        self.clients.as_ref().is_none_or(|clients| clients.contains(&client))
+    }
+
     /// Names a step in a message.
     pub fn place(&self, index: usize) -> String {
         let about = self.about.as_ref().map_or_else(String::new, |about| format!(" ({about})"));
@@ -125,7 +133,20 @@ mod tests {
     use crate::project::Project;
 
     /// Every operation that both packages have and the vault serves.
-    const COVERED: [&str; 18] = [
+    const COVERED: [&str; 42] = [
+        "agents.create",
+        "agents.delete",
+        "agents.deprecate_key",
+        "agents.get",
+        "agents.get_by_name",
+        "agents.list",
+        "agents.list_keys",
+        "agents.mint_key",
+        "agents.resume",
+        "agents.revoke_key",
+        "agents.suspend",
+        "agents.undeprecate_key",
+        "agents.update",
         "assert_identity",
         "authenticate",
         "connect",
@@ -135,13 +156,24 @@ mod tests {
         "create_managed_secret_connect_session",
         "create_managed_secret_grant",
         "delegate",
+        "keys.derive",
+        "keys.revoke",
+        "keys.rotate",
         "list_grants",
+        "me",
         "mint_grant",
+        "oauth_providers.list",
         "poll_auth_session",
         "poll_connect_session",
+        "provider_specs.get",
+        "provider_specs.get_operation",
+        "provider_specs.list",
+        "provider_specs.list_operations",
         "resolve_identity",
         "revoke_delegation",
         "revoke_grant",
+        "scopes.list",
+        "spans.emit",
         "verify_identity_assertion",
         "verify_user_token",
     ];
