@@ -9,6 +9,7 @@ import json
 import os
 import sys
 import warnings
+from operator import attrgetter
 from typing import Any
 
 from driver import raised
@@ -45,7 +46,10 @@ async def operate(case: dict[str, Any]) -> Any:
     async with client_class(case["api_key"], **getter) as client:
         if "failing" in arguments:
             arguments["error"] = await failure(client, arguments.pop("failing"))
-        return await getattr(client, case["operation"])(**arguments)
+        if "spans" in arguments:
+            arguments["spans"] = [alter_sdk.UserSpan(**span) for span in arguments["spans"]]
+        # A name with a dot is a method of one of the client's namespaces.
+        return await attrgetter(case["operation"])(client)(**arguments)
 
 
 async def failure(client: Any, request: dict[str, Any]) -> Exception | None:
