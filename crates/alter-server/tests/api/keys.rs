@@ -235,6 +235,24 @@ async fn a_key_is_used_from_its_networks_only() {
 }
 
 #[tokio::test]
+async fn a_trusted_proxy_says_where_a_request_came_from_and_operators_set_the_usual_limit() {
+    let settings = "trusted_proxies = [\"127.0.0.0/8\"]\nrate_limit_rpm = 3\n";
+    let vault = TestVault::start_with(|options| {
+        std::fs::create_dir_all(&options.folder).expect("a folder");
+        std::fs::write(options.folder.join("alter.toml"), settings).expect("writable");
+    })
+    .await;
+    let made_of = vault.furnished().await;
+    let office = vault.key(json!({"cidr_allowlist": ["192.0.2.0/24"]})).await;
+    let from = |address: &str| Signed::token(&office, &token_body(&made_of.grant)).beside("x-forwarded-for", address);
+    let inside = from("203.0.113.9, 192.0.2.7").send(&vault).await;
+    assert_eq!((inside.status.as_u16(), inside.header("x-ratelimit-limit")), (200, Some("3")));
+    assert_eq!(from("192.0.2.7, 203.0.113.9").send(&vault).await.refusal(), (403, "ip_not_allowed".into()));
+    assert_eq!(from("somewhere").send(&vault).await.refusal(), (403, "ip_not_allowed".into()), "what cannot be read is nowhere");
+    assert_eq!(from("192.0.2.7").send(&vault).await.refusal(), (429, "rate_limit_exceeded".into()));
+}
+
+#[tokio::test]
 async fn a_key_makes_so_many_requests_a_minute_and_is_told_how_many_are_left() {
     let (vault, made_of, _) = world().await;
     let key = vault.key(json!({"scopes": ["keys:derive", "tokens:retrieve"], "rate_limit_rpm": 4})).await;

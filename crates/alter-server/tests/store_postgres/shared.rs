@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use alter_server::audit::{AuditEntry, ChainId, Outcome, verify_all};
-use alter_server::model::{KeyStatus, Ticket, TicketId, TicketKind, TicketState};
+use alter_server::model::{KeyStatus, RateCount, Ticket, TicketId, TicketKind, TicketState};
 use alter_server::store::{Access, Commit, Declined, Effect, Nonce, Opened};
 use tokio::task::JoinSet;
 
@@ -130,6 +130,30 @@ async fn chains_that_both_append_to_stay_whole() {
         rows += vault.rows(chain).await.iter().filter(|row| row.entry.action == "test.row").count();
     }
     assert_eq!(rows, 480);
+}
+
+/// Requests that come to both at once are counted together, to the last one of the limit.
+#[tokio::test(flavor = "multi_thread")]
+async fn both_count_the_requests_of_a_key_together() {
+    let (vault, other, made) = two().await;
+    let made = Arc::new(made);
+    let mut calls = JoinSet::new();
+    for number in 0..30 {
+        for (place, store) in [&vault.store, &other.store].into_iter().enumerate() {
+            let (store, made) = (Arc::clone(store), Arc::clone(&made));
+            calls.spawn(async move {
+                let nonce = Nonce { key: made.key.id, value: format!("{place}-{number}") };
+                let counts = vec![RateCount { key: made.key.id, limit: 45 }];
+                store.commit(made.token_call().nonce(nonce).count(counts), soon()).await.is_ok()
+            });
+        }
+    }
+    let mut passed = 0;
+    while let Some(call) = calls.join_next().await {
+        passed += usize::from(call.unwrap());
+    }
+    assert_eq!(passed, 45);
+    assert_intact(&vault).await;
 }
 
 /// One revokes a grant while the other delegates from it: whoever comes first, nothing under it is left active.
