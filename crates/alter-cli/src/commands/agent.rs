@@ -106,6 +106,9 @@ pub struct Settings {
     /// Somebody who may approve its calls, by e-mail; with this each call needs it; give it several times
     #[arg(long = "approver", value_name = "E-MAIL")]
     approvers: Vec<String>,
+    /// Its calls need nobody's approval any more
+    #[arg(long, conflicts_with = "approvers")]
+    no_approver: bool,
 }
 
 impl Settings {
@@ -117,6 +120,9 @@ impl Settings {
         }
         if let Some(scopes) = self.scopes() {
             members.insert("scopes".to_owned(), json!(scopes));
+        }
+        if self.no_approver {
+            members.insert("policy".to_owned(), json!({}));
         }
         if !self.approvers.is_empty() {
             members.insert("policy".to_owned(), json!({ "requires_approval": { "approvers": self.approvers } }));

@@ -53,6 +53,7 @@ fn what_an_agent_may_use_is_set_and_narrowed() {
     assert_eq!((&at_once["scopes"], &at_once["scopes_pending"]), (&json!({}), &json!(null)), "an operator's narrowing does not wait");
     let approved = records(&["agent", "update", "mailer", "--approver", "ada@example.com"]);
     assert_eq!(approved["policy"]["requires_approval"]["approvers"], json!(["ada@example.com"]));
+    assert_eq!(records(&["agent", "update", "mailer", "--no-approver"])["policy"], json!({}));
     let table = on(&world.vault, &["agent", "list"]).stdout;
     assert!(table.contains("MAY USE") && table.contains("mailer"), "{table}");
 }
