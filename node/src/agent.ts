@@ -1,16 +1,19 @@
 /** `Agent`: an agent's client. */
 
+import { randomUUID } from "node:crypto";
+
 import type { Cancelable } from "./aborting.js";
 import type { Constraints } from "./client.js";
 import {
   AGENT_MANAGED_SECRET_CONNECT_SESSION,
   type AgentManagedSecretConnectSessionOptions,
 } from "./connect-options.js";
-import { Connecting } from "./connecting.js";
 import * as grant from "./grant-options.js";
 import * as identity from "./identity-options.js";
 import type { AlterLogger } from "./logging.js";
+import { Managing } from "./managing.js";
 import type {
+  AgentInfo,
   CreateGrantResult,
   DelegationResult,
   IdentityAssertion,
@@ -18,6 +21,8 @@ import type {
   ManagedSecretConnectSession,
 } from "./models/index.js";
 import { CLIENT_OPTIONS, Session, type UserTokenGetter } from "./session.js";
+import { type TraceOptions, within } from "./trace.js";
+import { trust, trustedAssertion } from "./trust.js";
 
 /** What every client is made of. */
 export interface AgentOptions {
@@ -36,7 +41,10 @@ export interface AgentOptions {
 }
 
 /** An agent's client of the vault: calls with the agent's own key, with its own grants and those that were delegated to it. */
-export class Agent extends Connecting {
+export class Agent extends Managing {
+  /** What stands for this client in traces while it has no caller; it means nothing outside this process. */
+  readonly #traceName = `agent-local-${randomUUID()}`;
+
   /**
    * Makes a client; nothing is sent before its first call.
    *
@@ -54,6 +62,31 @@ export class Agent extends Connecting {
   /** A sibling of this client whose every request the vault judges more narrowly; as `App.withConstraints`. */
   withConstraints(constraints: Constraints): Agent {
     return new Agent(this.narrowedSession(constraints) as unknown as AgentOptions);
+  }
+
+  /**
+   * The agent that this client is, as the vault knows it. It works while the agent is suspended, too.
+   *
+   * @throws MeRequiresAgentKeyError - This client's key is no agent's own.
+   */
+  me(options?: Cancelable | null): Promise<AgentInfo> {
+    return this.operate("me", {}, {}, options);
+  }
+
+  /**
+   * Runs something as a run of its own: every call within it says that it belongs to it.
+   *
+   * ```ts
+   * await agent.trace({ runId: "run-7" }, () => agent.request("GET", url, { provider: "google" }));
+   * ```
+   *
+   * A trace within a trace takes over what it does not say itself. A call's own `context` stands in its place.
+   *
+   * @returns What `callback` gives.
+   * @throws AlterValueError - An option was refused; nothing was run.
+   */
+  trace<T>(options: TraceOptions, callback: () => T | Promise<T>): Promise<T> {
+    return within(this.callerName ?? this.#traceName, options, callback);
   }
 
   /**
@@ -113,9 +146,11 @@ export class Agent extends Connecting {
    * @throws ReAuthRequiredError - The user's JWT is not valid.
    * @throws GrantNotFoundError - This user has delegated nothing to this agent.
    */
-  resolveIdentity(options?: (identity.ResolveIdentityOptions & identity.OnBehalfOf) | null): Promise<IdentityContext> {
+  async resolveIdentity(
+    options?: (identity.ResolveIdentityOptions & identity.OnBehalfOf) | null,
+  ): Promise<IdentityContext> {
     const encoders = { ...identity.RESOLVE_IDENTITY, ...identity.ON_BEHALF_OF };
-    return this.operate("resolve_identity", {}, encoders, options);
+    return trust(await this.operate<IdentityContext>("resolve_identity", {}, encoders, options));
   }
 
   /**
@@ -124,8 +159,8 @@ export class Agent extends Connecting {
    * @throws AlterValueError - An argument was refused; nothing was sent.
    * @throws BackendError - The vault refused, or cannot sign.
    */
-  assertIdentity(options: identity.AssertIdentityOptions & identity.OnBehalfOf): Promise<IdentityAssertion> {
+  async assertIdentity(options: identity.AssertIdentityOptions & identity.OnBehalfOf): Promise<IdentityAssertion> {
     const encoders = { ...identity.ASSERT_IDENTITY, ...identity.ON_BEHALF_OF };
-    return this.operate("assert_identity", {}, encoders, options);
+    return trustedAssertion(await this.operate("assert_identity", {}, encoders, options));
   }
 }

@@ -1,12 +1,13 @@
 /** `App`: an application's client. */
 
 import { Agent, type AgentOptions } from "./agent.js";
+import { AgentsNamespace } from "./agents.js";
 import type { Constraints } from "./client.js";
 import { MANAGED_SECRET_CONNECT_SESSION, type ManagedSecretConnectSessionOptions } from "./connect-options.js";
-import { Connecting } from "./connecting.js";
 import type { CallerType } from "./enums.js";
 import * as grant from "./grant-options.js";
 import * as identity from "./identity-options.js";
+import { Managing } from "./managing.js";
 import type {
   AuthResult,
   AuthSession,
@@ -18,6 +19,7 @@ import type {
   RevokeGrantResult,
 } from "./models/index.js";
 import { CLIENT_OPTIONS, Session } from "./session.js";
+import { trust, trustedAssertion } from "./trust.js";
 
 /** What an `App` is made of. */
 export interface AppOptions extends AgentOptions {
@@ -40,7 +42,7 @@ export const APP_OPTIONS = [...CLIENT_OPTIONS, "callerType"] as const;
  * }
  * ```
  */
-export class App extends Connecting {
+export class App extends Managing {
   /**
    * Makes a client; nothing is sent before its first call.
    *
@@ -64,6 +66,11 @@ export class App extends Connecting {
    */
   withConstraints(constraints: Constraints): App {
     return new App(this.narrowedSession(constraints) as unknown as AppOptions);
+  }
+
+  /** The application's managed agents. */
+  get agents(): AgentsNamespace {
+    return new AgentsNamespace(this.operate.bind(this));
   }
 
   /**
@@ -200,8 +207,8 @@ export class App extends Connecting {
    * @throws AlterValueError - An argument was refused; nothing was sent.
    * @throws ReAuthRequiredError - The user's JWT is not valid.
    */
-  resolveIdentity(options?: identity.ResolveIdentityOptions | null): Promise<IdentityContext> {
-    return this.operate("resolve_identity", {}, identity.RESOLVE_IDENTITY, options);
+  async resolveIdentity(options?: identity.ResolveIdentityOptions | null): Promise<IdentityContext> {
+    return trust(await this.operate<IdentityContext>("resolve_identity", {}, identity.RESOLVE_IDENTITY, options));
   }
 
   /**
@@ -210,7 +217,7 @@ export class App extends Connecting {
    * @throws AlterValueError - An argument was refused; nothing was sent.
    * @throws BackendError - The vault refused, or cannot sign.
    */
-  assertIdentity(options: identity.AssertIdentityOptions): Promise<IdentityAssertion> {
-    return this.operate("assert_identity", {}, identity.ASSERT_IDENTITY, options);
+  async assertIdentity(options: identity.AssertIdentityOptions): Promise<IdentityAssertion> {
+    return trustedAssertion(await this.operate("assert_identity", {}, identity.ASSERT_IDENTITY, options));
   }
 }

@@ -5,6 +5,7 @@ import type { Given } from "./arguments.js";
 import * as read from "./arguments.js";
 import type { ProviderId } from "./enums.js";
 import { isPlainObject } from "./error-parts.js";
+import { surroundings } from "./trace.js";
 
 /** Names and texts. */
 export type StringMap = Record<string, string>;
@@ -110,6 +111,7 @@ export function readCall(given: readonly unknown[]): Call {
     caller: read.text(options.caller),
     userToken: read.text(options.userToken),
     appUserId: read.text(options.appUserId),
+    surroundings: surroundings(),
   };
   return {
     request: JSON.stringify(request),

@@ -128,6 +128,11 @@ export abstract class ClientBase {
   }
 
   /** @internal */
+  protected get callerName(): string | null {
+    return this.#session.engine.caller;
+  }
+
+  /** @internal */
   protected signIn(userToken: string): void {
     if (this.#session.userTokenGetter !== null) {
       warn(this.#session.logger, "authenticate() replaces the userTokenGetter that this client had.");

@@ -6,7 +6,7 @@
  */
 
 import { checkSignal } from "./aborting.js";
-import { LONE_SURROGATE, options as readOptions, typeName } from "./arguments.js";
+import { json, LONE_SURROGATE, options as readOptions, typeName } from "./arguments.js";
 import { isPlainObject } from "./error-parts.js";
 import { AlterValueError } from "./errors.js";
 import { camel, snake } from "./names.js";
@@ -104,6 +104,27 @@ export const milliseconds: Encoder = (name, value) => [`${snake(name)}_ms`, give
 
 /** An object whose names are TypeScript's. */
 export const named: Encoder = (name, value) => [snake(name), members(name, value, false)];
+
+/** A list of such objects. */
+export const namedEach: Encoder = (name, value) => [
+  snake(name),
+  Array.isArray(value) ? value.map((entry, at) => members(`${name}[${at}]`, entry, false)) : given(value),
+];
+
+/** Whatever JSON can hold; an object may say itself what stands for it, with `toJSON()`. */
+export const anyJson: Encoder = (name, value) => [snake(name), jsonValue(value)];
+
+function jsonValue(value: unknown): Value {
+  const isOther = typeof value === "object" && value !== null && !Array.isArray(value) && !isPlainObject(value);
+  if (isOther && typeof (value as { toJSON?: unknown }).toJSON !== "function") {
+    return { other: typeName(value) };
+  }
+  const written = json(value);
+  if (written === undefined) {
+    return null;
+  }
+  return "v" in written ? given(JSON.parse(written.v)) : { other: written.w };
+}
 
 /** An object whose names, and those of the objects in it, are TypeScript's. */
 export const namedThroughout: Encoder = (name, value) => [snake(name), members(name, value, true)];

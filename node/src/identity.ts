@@ -6,6 +6,7 @@ import { VERIFY_IDENTITY_ASSERTION, type VerifyIdentityAssertionOptions } from "
 import { IdentityContext } from "./models/index.js";
 import { trusted, type Wire } from "./models/model.js";
 import { native } from "./native.js";
+import { trust } from "./trust.js";
 
 /**
  * The identity that a signed token of `assertIdentity()` proves. Nothing is sent, and nothing is remembered: whoever must not take the same
@@ -21,5 +22,11 @@ export function verifyIdentityAssertion(token: string, options: VerifyIdentityAs
   if (failed) {
     throw restore(text);
   }
-  return new IdentityContext(trusted(JSON.parse(text) as Wire));
+  return trust(new IdentityContext(trusted(JSON.parse(text) as Wire)), endOf(token));
+}
+
+/** The `exp` claim of a token that has been verified. */
+function endOf(token: string): number {
+  const claims = JSON.parse(Buffer.from(token.split(".")[1] ?? "", "base64url").toString()) as { exp: number };
+  return claims.exp;
 }

@@ -9,8 +9,23 @@
 
 export type { Cancelable } from "./aborting.js";
 export { Agent, type AgentOptions } from "./agent.js";
+export {
+  type AgentCreateOptions,
+  type AgentListOptions,
+  AgentsNamespace,
+  type AgentUpdateOptions,
+  type ForceOptions,
+} from "./agents.js";
+export { type DeriveKeyOptions, KeysNamespace, type RotateKeyOptions } from "./api-keys.js";
 export { App, type AppOptions } from "./app.js";
 export type { QueryParameters, QueryValue, RequestOptions, StringMap } from "./call.js";
+export {
+  type ListOperationsOptions,
+  type OAuthProviderListOptions,
+  OAuthProvidersNamespace,
+  ProviderSpecsNamespace,
+  ScopesNamespace,
+} from "./catalogues.js";
 export type { Constraints, RequestRule } from "./client.js";
 export type {
   AgentManagedSecretConnectSessionOptions,
@@ -54,7 +69,32 @@ export type {
 } from "./identity-options.js";
 export { isValidKey } from "./keys.js";
 export type { AlterLogger } from "./logging.js";
+export {
+  type MemoryItem,
+  type MemorySearchOptions,
+  type NamespaceStore,
+  ScopedMemoryStore,
+  type ScopedMemoryStoreOptions,
+} from "./memory.js";
 export * from "./models/index.js";
+export type {
+  ApprovalStatusOptions,
+  AwaitApprovalOptions,
+  ProxyCall,
+  ProxyRequestOptions,
+} from "./proxy-options.js";
 export type { AlterResponse } from "./response.js";
+export {
+  type ContentMatchEffect,
+  type ContentMatchFamily,
+  type ContentMatchRuleOptions,
+  type ContentParamCondition,
+  type ContentParamOp,
+  contentMatchRule,
+  type TimeWindow,
+  type TimeWindows,
+} from "./rules.js";
 export type { UserTokenGetter } from "./session.js";
+export { SpansNamespace } from "./spans.js";
+export type { TraceOptions } from "./trace.js";
 export { AlterVault, type AlterVaultOptions } from "./vault.js";

@@ -43,10 +43,11 @@ export interface EngineClient {
   agent(queue: Queue, number: number, agentId: string): EngineClient | string;
   withConstraints(narrowing: string): EngineClient | string;
   prepare(request: string, json?: string, body?: Uint8Array): Prepared | string;
-  operation(name: string, args: string): PreparedOperation | string;
+  operation(name: string, args: string, surroundings: string): PreparedOperation | string;
   close(queue: Queue): number;
   readonly isClosed: boolean;
   readonly baseUrl: string;
+  readonly caller: string | null;
   readonly actorId: string | null;
   readonly lastRetryInfo: string | null;
   readonly lastRateLimit: [limit: number, remaining: number, resetAt: number] | null;
@@ -75,6 +76,7 @@ interface Addon {
   isValidKey(text: string): boolean;
   isSensitiveHeader(name: string): boolean;
   readModel(name: string, text: string): Reading;
+  localCall(name: string, args: string): Reading;
   verifyIdentityAssertion(args: string): Reading;
   Queue: { open(wake: () => void): Queue };
   Client: {

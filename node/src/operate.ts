@@ -11,6 +11,7 @@ import { classes } from "./models/registry.js";
 import { camelObject } from "./names.js";
 import type { Prepared, PreparedOperation } from "./native.js";
 import { accepted, type Session, type UserTokenGetter } from "./session.js";
+import { surroundings } from "./trace.js";
 import { show, waiting } from "./visit.js";
 
 /** What a part of an operation came to, as `bindings/node/src/operations.rs` writes it. */
@@ -32,7 +33,7 @@ export async function operate(
   signal: AbortSignal | null,
   listener: EventListener | null,
 ): Promise<unknown> {
-  const operation = accepted(session.engine.operation(name, JSON.stringify(args)));
+  const operation = accepted(session.engine.operation(name, JSON.stringify(args), JSON.stringify(surroundings())));
   const tell = listener && telling(listener, session.logger);
   for (;;) {
     const part = await send(session, operation, signal, tell);

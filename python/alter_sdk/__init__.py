@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from alter_sdk.agent import Agent
     from alter_sdk.app import App
     from alter_sdk.identity import verify_identity_assertion
+    from alter_sdk.memory import MemoryItem, NamespaceStore, ScopedMemoryStore
     from alter_sdk.models import (
         AgentCreateResult,
         AgentInfo,
@@ -56,6 +57,7 @@ if TYPE_CHECKING:
         IdentityTrace,
         ManagedSecretConnectSession,
         ManagedSecretGrantItem,
+        MemoryScope,
         MintedKey,
         NonGroupPrincipalType,
         OAuthGrantItem,
@@ -84,6 +86,15 @@ if TYPE_CHECKING:
         UserSpan,
     )
     from alter_sdk.providers.enums import CallerType, HttpMethod, Provider
+    from alter_sdk.rules import (
+        ContentMatchEffect,
+        ContentMatchFamily,
+        ContentParamCondition,
+        ContentParamOp,
+        TimeWindow,
+        TimeWindows,
+        content_match_rule,
+    )
     from alter_sdk.vault import AlterVault
 
 __all__ = [
@@ -111,6 +122,10 @@ __all__ = [
     "ConnectFailedGrant",
     "ConnectResult",
     "ConnectSession",
+    "ContentMatchEffect",
+    "ContentMatchFamily",
+    "ContentParamCondition",
+    "ContentParamOp",
     "CreateGrantResult",
     "DelegationResult",
     "EmitSpansResult",
@@ -126,7 +141,10 @@ __all__ = [
     "IdentityTrace",
     "ManagedSecretConnectSession",
     "ManagedSecretGrantItem",
+    "MemoryItem",
+    "MemoryScope",
     "MintedKey",
+    "NamespaceStore",
     "NonGroupPrincipalType",
     "OAuthGrantItem",
     "OAuthProviderCatalog",
@@ -145,14 +163,18 @@ __all__ = [
     "RetryInfo",
     "RevokeGrantResult",
     "ScopeCatalog",
+    "ScopedMemoryStore",
     "SpecOperation",
     "SpecOperationDetail",
     "SpecOperationsPage",
     "SystemPrincipal",
+    "TimeWindow",
+    "TimeWindows",
     "TokenResponse",
     "UnifiedGrantListResult",
     "UserPrincipal",
     "UserSpan",
+    "content_match_rule",
     "is_valid_key",
     "verify_identity_assertion",
 ]
@@ -184,6 +206,10 @@ _HOMES = {
     "ConnectFailedGrant": _MODELS,
     "ConnectResult": _MODELS,
     "ConnectSession": _MODELS,
+    "ContentMatchEffect": "alter_sdk.rules",
+    "ContentMatchFamily": "alter_sdk.rules",
+    "ContentParamCondition": "alter_sdk.rules",
+    "ContentParamOp": "alter_sdk.rules",
     "CreateGrantResult": _MODELS,
     "DelegationResult": _MODELS,
     "EmitSpansResult": _MODELS,
@@ -199,7 +225,10 @@ _HOMES = {
     "IdentityTrace": _MODELS,
     "ManagedSecretConnectSession": _MODELS,
     "ManagedSecretGrantItem": _MODELS,
+    "MemoryItem": "alter_sdk.memory",
+    "MemoryScope": _MODELS,
     "MintedKey": _MODELS,
+    "NamespaceStore": "alter_sdk.memory",
     "NonGroupPrincipalType": _MODELS,
     "OAuthGrantItem": _MODELS,
     "OAuthProviderCatalog": _MODELS,
@@ -218,14 +247,18 @@ _HOMES = {
     "RetryInfo": _MODELS,
     "RevokeGrantResult": _MODELS,
     "ScopeCatalog": _MODELS,
+    "ScopedMemoryStore": "alter_sdk.memory",
     "SpecOperation": _MODELS,
     "SpecOperationDetail": _MODELS,
     "SpecOperationsPage": _MODELS,
     "SystemPrincipal": _MODELS,
+    "TimeWindow": "alter_sdk.rules",
+    "TimeWindows": "alter_sdk.rules",
     "TokenResponse": _MODELS,
     "UnifiedGrantListResult": _MODELS,
     "UserPrincipal": _MODELS,
     "UserSpan": _MODELS,
+    "content_match_rule": "alter_sdk.rules",
     "is_valid_key": "alter_sdk._keys",
     "verify_identity_assertion": "alter_sdk.identity",
 }

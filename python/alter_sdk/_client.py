@@ -7,7 +7,7 @@ import warnings
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, NoReturn, cast
 
-from alter_sdk import _bridge, _engine, _operations, _visit
+from alter_sdk import _bridge, _engine, _operations, _trace, _visit
 from alter_sdk._logging import Reporter, check_logger
 from alter_sdk._telemetry import traceparent
 from alter_sdk.exceptions import AlterSDKError
@@ -167,6 +167,7 @@ class Client:
             return self._engine.prepare(
                 method, url, grant_id, provider, account, label, json, extra_headers, headers, query_params,
                 path_params, reason, context, body, caller, user_token, app_user_id, traceparent(),
+                _trace.surroundings(),
             )  # fmt: skip
         finally:
             self._warn(stacklevel=3)
@@ -184,7 +185,7 @@ class Client:
         number = _operations.listen(listener, self._reporter) if callable(listener) else None
         try:
             try:
-                operation = self._engine.operation(name, arguments, traceparent(), number)
+                operation = self._engine.operation(name, arguments, traceparent(), _trace.surroundings(), number)
             finally:
                 self._warn(stacklevel=depth + 2)
             while True:

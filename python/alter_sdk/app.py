@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from alter_sdk._logging import Reporter
 from alter_sdk._managing import Managing
+from alter_sdk._memory import trust, trusted_assertion
 from alter_sdk.agent import Agent
 from alter_sdk.exceptions import AlterValueError
 from alter_sdk.providers.enums import CallerType
@@ -313,7 +314,7 @@ class App(Managing):
             ReAuthRequiredError: The user's JWT is not valid.
         """
         arguments = {"user_token": user_token, "include_profile": include_profile}
-        return cast("IdentityContext", await self._operate("resolve_identity", arguments))
+        return trust(cast("IdentityContext", await self._operate("resolve_identity", arguments)))
 
     async def assert_identity(
         self,
@@ -339,4 +340,4 @@ class App(Managing):
             "audience": audience, "user_token": user_token, "ttl_seconds": ttl_seconds,
             "include_profile": include_profile,
         }  # fmt: skip
-        return cast("IdentityAssertion", await self._operate("assert_identity", arguments))
+        return trusted_assertion(cast("IdentityAssertion", await self._operate("assert_identity", arguments)))

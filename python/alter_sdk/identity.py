@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
+from base64 import urlsafe_b64decode
 from typing import TYPE_CHECKING, Any, cast
 
 from alter_sdk import _engine
+from alter_sdk._memory import trust
 
 if TYPE_CHECKING:
     from alter_sdk.models import IdentityContext
@@ -43,4 +46,10 @@ def verify_identity_assertion(
         "token": token, "issuer": issuer, "audience": audience, "jwks": jwks, "expected_app_id": expected_app_id,
         "expected_agent_id": expected_agent_id,
     }  # fmt: skip
-    return cast("IdentityContext", _engine.verify_identity_assertion(arguments))
+    return trust(cast("IdentityContext", _engine.verify_identity_assertion(arguments)), _end_of(token))
+
+
+def _end_of(token: str) -> float:
+    """The `exp` claim of a token that has been verified."""
+    claims = token.split(".")[1]
+    return float(json.loads(urlsafe_b64decode(claims + "=" * (-len(claims) % 4)))["exp"])

@@ -26,6 +26,16 @@ const GROUPS = [
   "verify_user_token",
   "resolve_identity",
   "assert_identity",
+  "agents.",
+  "me",
+  "keys.",
+  "scopes.",
+  "oauth_providers.",
+  "provider_specs.",
+  "spans.",
+  "proxy.",
+  "approval_status",
+  "await_approval",
 ];
 
 /** A pattern of Python's fnmatch as a regular expression. */

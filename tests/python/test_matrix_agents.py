@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+import alter_sdk
 from alter_sdk import (
     Agent,
     AgentConcurrentUpdateError,
@@ -150,6 +151,11 @@ def test_m172_what_is_refused_names_its_field(
     with pytest.raises(AlterValueError, match=field):
         managed(call, **arguments)
     assert server.requests() == []
+
+
+def test_m240_the_models_are_exported() -> None:
+    for name in ("AgentInfo", "AgentCreateResult", "AgentListResult", "AgentKey", "AgentKeyMintResult", "AgentKeyList"):
+        assert getattr(alter_sdk, name).__name__ == name
 
 
 def test_m172_a_name_that_is_taken(server: Scripted) -> None:

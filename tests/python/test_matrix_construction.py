@@ -161,8 +161,8 @@ def test_m023_an_agent_has_a_subset_of_what_an_app_has() -> None:
     def public(kind: type) -> set[str]:
         return {name for name in dir(kind) if not name.startswith("_")}
 
-    # Handing on what was delegated to it, and asking who it is, are an agent's own.
-    assert public(Agent) - {"delegate", "me"} < public(App)
+    # Handing on what was delegated to it, asking who it is, and its traces are an agent's own.
+    assert public(Agent) - {"delegate", "me", "trace"} < public(App)
     assert public(Agent).isdisjoint(ONLY_APP)
 
 

@@ -13,7 +13,7 @@ TYPESCRIPT = "a row of the TypeScript package: tests/node"
 BY_WALLET = "shown by the vault's pages, which have tests of their own"
 BY_VAULT = "a rule of the vault: crates/alter-server/tests"
 BY_DOCS = "advice to programs: docs/python.md"
-BY_ISSUE_6 = "agents, proxy and approvals (issue 6)"
+BY_HELPERS = "comes with the helpers for FastMCP and LangChain"
 
 LATER = {
     "m007": TYPESCRIPT,
@@ -46,14 +46,11 @@ LATER = {
     "m163": "the extra fastapi comes with its helper",
     "m166": TYPESCRIPT,
     "m170": BY_VAULT,
-    "m182": BY_ISSUE_6,
-    "m183": BY_ISSUE_6,
-    "m184": BY_ISSUE_6,
-    "m185": BY_ISSUE_6,
-    "m186": BY_ISSUE_6,
+    "m183": BY_HELPERS,
+    "m184": BY_HELPERS,
+    "m186": BY_HELPERS,
     "m207": TYPESCRIPT,
     "m230": TYPESCRIPT,
-    "m240": BY_ISSUE_6,
 }
 
 _TEST = re.compile(r"^def test_((?:m\d{3}_)+)", re.MULTILINE)

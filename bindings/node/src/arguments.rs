@@ -125,6 +125,9 @@ pub struct Request {
     caller: Option<Given<String>>,
     user_token: Option<Given<String>>,
     app_user_id: Option<Given<String>>,
+    /// The context of the trace that the program is in.
+    #[serde(default)]
+    surroundings: Pairs,
 }
 
 impl Request {
@@ -151,7 +154,7 @@ impl Request {
             path_params: arg(self.path_params),
             reason: arg(self.reason),
             context: arg(self.context),
-            ambient_context: Vec::new(),
+            ambient_context: self.surroundings,
             caller: arg(self.caller),
             user_token: arg(self.user_token),
             app_user_id: arg(self.app_user_id),

@@ -106,6 +106,12 @@ impl Client {
             if self.core.is_closed() {
                 return Err(Error::invalid("This client is closed. Make the agent's client before closing it."));
             }
+            if self.core.is_constrained() {
+                return Err(Error::invalid(
+                    "This client is constrained, and the agent's client would not be. Make it of the client that this one was made from, \
+                     and narrow it.",
+                ));
+            }
             let options = self.options.clone().impersonating(&agent_id)?;
             Self::build(queue, number, options, self.transport.clone())
         };
@@ -142,10 +148,11 @@ impl Client {
         refusable(prepared())
     }
 
-    /// Every check of an operation other than `request()` that needs no network. `arguments` is JSON as `node/src/given.ts` writes it.
+    /// Every check of an operation other than `request()` that needs no network. `arguments` is JSON as `node/src/given.ts` writes it,
+    /// `context` that of the trace around: JSON of pairs.
     #[napi]
-    pub fn operation(&self, name: String, arguments: String) -> Refusable<PreparedOperation> {
-        refusable(PreparedOperation::prepare(&self.core, &name, &arguments))
+    pub fn operation(&self, name: String, arguments: String, context: String) -> Refusable<PreparedOperation> {
+        refusable(PreparedOperation::prepare(&self.core, &name, &arguments, &context))
     }
 
     /// Closes the client once its reports have been sent; gives the operation's number.
@@ -171,6 +178,12 @@ impl Client {
     #[napi(getter)]
     pub fn base_url(&self) -> String {
         self.core.base_url().to_owned()
+    }
+
+    /// Who makes the calls.
+    #[napi(getter)]
+    pub fn caller(&self) -> Option<String> {
+        self.core.caller().map(str::to_owned)
     }
 
     /// The id that the vault gave this client's caller.

@@ -33,6 +33,12 @@ pub fn read_model(name: String, text: String) -> Reading {
     models::fields(&name, &text).into()
 }
 
+/// A call that sends nothing, by its name; its result is JSON text. `arguments` is JSON as `node/src/given.ts` writes it.
+#[napi]
+pub fn local_call(name: String, arguments: String) -> Reading {
+    operations::local_call(&name, &arguments).into()
+}
+
 /// The identity that a signed assertion proves. `arguments` is JSON as `node/src/given.ts` writes it.
 #[napi]
 pub fn verify_identity_assertion(arguments: String) -> Reading {

@@ -16,12 +16,18 @@ pub struct Reading {
     pub text: String,
 }
 
-impl From<Result<Value>> for Reading {
-    fn from(result: Result<Value>) -> Self {
+impl From<Result<String>> for Reading {
+    fn from(result: Result<String>) -> Self {
         match result {
-            Ok(value) => Self { failed: false, text: value.to_string() },
+            Ok(text) => Self { failed: false, text },
             Err(error) => Self { failed: true, text: failure::text(&error) },
         }
+    }
+}
+
+impl From<Result<Value>> for Reading {
+    fn from(result: Result<Value>) -> Self {
+        result.map(|value| value.to_string()).into()
     }
 }
 

@@ -47,10 +47,12 @@ impl PreparedOperation {
     ///
     /// # Errors
     /// The core's.
-    pub fn prepare(client: &Client<NodeHost>, name: &str, arguments: &str) -> CoreResult<Self> {
+    pub fn prepare(client: &Client<NodeHost>, name: &str, arguments: &str, context: &str) -> CoreResult<Self> {
         let operation = Operation::named(name)
             .ok_or_else(|| Error::new(Kind::AlterSdk, format!("The engine has no operation {name}. Please report this.")))?;
-        let call = client.operation(operation, given::args(arguments)?, None)?;
+        let mut call = client.operation(operation, given::args(arguments)?, None)?;
+        let context: Vec<(String, String)> = crate::client::read(context)?;
+        call.set_surrounding_context(&context)?;
         Ok(Self { rest: Arc::new(Mutex::new(Some(call))) })
     }
 }
@@ -123,6 +125,14 @@ fn part(step: Step<NodeHost>, rest: &Rest) -> Part {
 fn completion(part: &Part) -> Completion {
     let text = serde_json::to_string(part).expect("texts and JSON values can always be written as JSON");
     Completion { failed: false, text, body: Vec::new() }
+}
+
+/// A call that sends nothing: JSON text of the result. `arguments` is as for an operation.
+///
+/// # Errors
+/// The core's.
+pub fn local_call(name: &str, arguments: &str) -> CoreResult<String> {
+    alter_core::local::run(name, given::args(arguments)?)
 }
 
 /// The identity that a signed assertion proves. `arguments` is as for an operation.

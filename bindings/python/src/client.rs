@@ -103,6 +103,12 @@ impl Client {
             if self.core.is_closed() {
                 return Err(Error::invalid("This client is closed. Make the agent's client before closing it."));
             }
+            if self.core.is_constrained() {
+                return Err(Error::invalid(
+                    "This client is constrained, and the agent's client would not be. Make it of the client that this one was made from, \
+                     and narrow it.",
+                ));
+            }
             let options = ClientOptions::new(ClientKind::Impersonation, self.recipe.api_key.expose())?;
             let options = options.caller(agent_id)?.base_url(&self.recipe.base_url)?;
             Self::build(options, Arc::clone(&self.recipe), number)
@@ -139,6 +145,7 @@ impl Client {
         user_token: &Bound<'_, PyAny>,
         app_user_id: &Bound<'_, PyAny>,
         traceparent: Option<String>,
+        ambient_context: Vec<(String, String)>,
     ) -> PyResult<PreparedRequest> {
         let args = RequestArgs {
             method: arguments::text(method),
@@ -155,7 +162,7 @@ impl Client {
             path_params: arguments::texts(path_params)?,
             reason: arguments::json(reason)?,
             context: arguments::texts(context)?,
-            ambient_context: Vec::new(),
+            ambient_context,
             caller: arguments::text(caller),
             user_token: arguments::text(user_token),
             app_user_id: arguments::text(app_user_id),
@@ -173,9 +180,10 @@ impl Client {
         name: &str,
         arguments: &Bound<'_, PyDict>,
         traceparent: Option<String>,
+        context: Vec<(String, String)>,
         listener: Option<u64>,
     ) -> PyResult<PreparedOperation> {
-        PreparedOperation::prepare(py, &self.core, &self.outbox, name, arguments, traceparent, listener)
+        PreparedOperation::prepare(py, &self.core, &self.outbox, name, arguments, (traceparent, context), listener)
     }
 
     /// Closes the client once its reports have been sent.
@@ -205,6 +213,12 @@ impl Client {
     #[getter]
     fn base_url(&self) -> &str {
         self.core.base_url()
+    }
+
+    /// Who makes the calls, or `None`.
+    #[getter]
+    fn caller(&self) -> Option<&str> {
+        self.core.caller()
     }
 
     /// Seconds, or `None`.

@@ -112,6 +112,7 @@ fn _engine(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(is_bare_https_origin, module)?)?;
     module.add_function(wrap_pyfunction!(is_base64, module)?)?;
     module.add_function(wrap_pyfunction!(is_iso8601, module)?)?;
+    module.add_function(wrap_pyfunction!(operations::local_call, module)?)?;
     module.add_function(wrap_pyfunction!(operations::verify_identity_assertion, module)?)?;
     module.add_function(wrap_pyfunction!(shutdown, module)?)?;
     module.add_function(wrap_pyfunction!(before_fork, module)?)?;

@@ -42,13 +42,15 @@ impl PreparedOperation {
         outbox: &Arc<Outbox>,
         name: &str,
         arguments: &Bound<'_, PyDict>,
-        traceparent: Option<String>,
+        surroundings: (Option<String>, Vec<(String, String)>),
         listener: Option<u64>,
     ) -> PyResult<Self> {
         let operation = CoreOperation::named(name).ok_or_else(|| {
             errors::exception(py, &Error::new(Kind::AlterSdk, format!("The engine has no operation {name}. Please report this.")))
         })?;
-        let call = client.operation(operation, args(arguments)?, traceparent).map_err(raise(py))?;
+        let (traceparent, context) = surroundings;
+        let mut call = client.operation(operation, args(arguments)?, traceparent).map_err(raise(py))?;
+        call.set_surrounding_context(&context).map_err(raise(py))?;
         Ok(Self::new(call, Arc::clone(outbox), listener))
     }
 
@@ -152,6 +154,12 @@ fn result(py: Python<'_>, outcome: Outcome) -> PyResult<Py<PyAny>> {
 
 fn args(arguments: &Bound<'_, PyDict>) -> PyResult<Args> {
     arguments.iter().map(|(name, value)| Ok((name.extract::<String>()?, arguments::given(&value)?))).collect()
+}
+
+/// A call that sends nothing, by its name: JSON text of the result.
+#[pyfunction]
+pub fn local_call(py: Python<'_>, name: &str, arguments: &Bound<'_, PyDict>) -> PyResult<String> {
+    alter_core::local::run(name, args(arguments)?).map_err(raise(py))
 }
 
 /// The identity that a signed assertion proves.

@@ -15,6 +15,7 @@ pub mod host;
 pub mod iso8601;
 pub mod json;
 pub mod key;
+pub mod local;
 pub mod model;
 pub mod origin;
 pub mod rate_limit;

@@ -39,7 +39,7 @@ export {
   UnifiedGrantListResult,
   UnifiedGrantListResult as GrantListResult,
 } from "./grants.js";
-export { IdentityAssertion, IdentityContext, IdentityTrace } from "./identity.js";
+export { IdentityAssertion, IdentityContext, IdentityTrace, MemoryScope } from "./identity.js";
 export { APIKeyInfo, MintedKey } from "./keys.js";
 export { CreateGrantResult, ManagedSecretGrantItem } from "./managed-secrets.js";
 export type { Injection, Wire } from "./model.js";

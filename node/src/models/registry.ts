@@ -23,7 +23,7 @@ import {
   ManagedSecretConnectSession,
 } from "./connect.js";
 import { DelegationResult, GrantInfo, OAuthGrantItem, RevokeGrantResult, UnifiedGrantListResult } from "./grants.js";
-import { IdentityAssertion, IdentityContext, IdentityTrace } from "./identity.js";
+import { IdentityAssertion, IdentityContext, IdentityTrace, MemoryScope } from "./identity.js";
 import { APIKeyInfo, MintedKey } from "./keys.js";
 import { CreateGrantResult, ManagedSecretGrantItem } from "./managed-secrets.js";
 import { ProviderSpec, SpecOperation, SpecOperationDetail, SpecOperationsPage } from "./provider-specs.js";
@@ -59,6 +59,7 @@ export const classes = {
   IdentityTrace,
   ManagedSecretConnectSession,
   ManagedSecretGrantItem,
+  MemoryScope,
   MintedKey,
   OAuthGrantItem,
   OAuthProviderCatalog,

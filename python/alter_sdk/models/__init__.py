@@ -45,7 +45,7 @@ from alter_sdk.models.grants import (
     RevokeGrantResult,
     UnifiedGrantListResult,
 )
-from alter_sdk.models.identity import IdentityAssertion, IdentityContext, IdentityTrace
+from alter_sdk.models.identity import IdentityAssertion, IdentityContext, IdentityTrace, MemoryScope
 from alter_sdk.models.keys import APIKeyInfo, MintedKey
 from alter_sdk.models.managed_secrets import CreateGrantResult, ManagedSecretGrantItem
 from alter_sdk.models.principals import (
@@ -106,6 +106,7 @@ __all__ = [
     "IdentityTrace",
     "ManagedSecretConnectSession",
     "ManagedSecretGrantItem",
+    "MemoryScope",
     "MintedKey",
     "NonGroupPrincipalType",
     "OAuthGrantItem",

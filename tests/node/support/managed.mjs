@@ -99,6 +99,13 @@ export const WIRE = {
   ApprovalResult: { ...RESULT, approval_id: GRANT },
   ApprovalStatus: status("pending"),
   EmitSpansResult: { accepted: 1 },
+  MemoryScope: {
+    user_key: null,
+    agent_key: "alter:agent:g",
+    app_key: "alter:app:A",
+    namespace: ["alter", "v2", "agent", "QQ", "Zw"],
+    partition_key: "alter/v2/agent/QQ/Zw/",
+  },
   MintedKey: MINTED,
   OAuthProviderCatalog: PROVIDERS,
   OAuthProviderCatalogItem: PROVIDER,

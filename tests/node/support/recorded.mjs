@@ -16,6 +16,25 @@ const BACKGROUND = ["/sdk/oauth/audit/api-call", "/report-scope-mismatch"];
 
 /** Arguments that stand before the options. */
 const LEADING = {
+  "agents.delete": ["agent_id"],
+  "agents.deprecateKey": ["agent_id", "key_id"],
+  "agents.get": ["agent_id"],
+  "agents.getByName": ["name"],
+  "agents.listKeys": ["agent_id"],
+  "agents.mintKey": ["agent_id"],
+  "agents.resume": ["agent_id"],
+  "agents.revokeKey": ["agent_id", "key_id"],
+  "agents.suspend": ["agent_id"],
+  "agents.undeprecateKey": ["agent_id", "key_id"],
+  "agents.update": ["agent_id"],
+  awaitApproval: ["approval_id"],
+  getApprovalStatus: ["approval_id"],
+  "providerSpecs.get": ["kind", "provider_id"],
+  "providerSpecs.getOperation": ["kind", "provider_id", "operation_id"],
+  "providerSpecs.list": ["kind"],
+  "providerSpecs.listOperations": ["kind", "provider_id"],
+  proxyRequest: ["method", "url"],
+  "spans.emit": ["spans"],
   createConnectSessionForError: ["error"],
   createManagedSecretGrant: ["managed_secret_id"],
   delegate: ["grant_id", "to_agent_id"],
@@ -30,7 +49,7 @@ const LEADING = {
 const NAMED = new Set(["grant_policy", "metadata", "principal", "requested_grant"]);
 
 /** Fields that `toJSON()` does not show. */
-const SECRETS = ["session_token", "connect_url", "auth_url", "user_token", "token"];
+const SECRETS = ["api_key", "session_token", "connect_url", "auth_url", "user_token", "token"];
 
 /** A server whose first unused answer for a path counts; the last one stays. */
 export class Stub {
@@ -106,6 +125,8 @@ function build(value) {
       return (value.c ?? "a").repeat(value.n);
     case "object":
       return new (class Thing {})();
+    case "datetime":
+      return value.v.replace("+00:00", "Z");
     case "func":
       return () => value.v;
     case "enum":
@@ -113,6 +134,9 @@ function build(value) {
     case "model":
       return principal(value.name, build(value.kw ?? {}));
     case "error":
+      if (value.name === "UserSpan") {
+        return renamed(build(value.kw));
+      }
       return mistake(value.name, build(value.kw ?? {}));
     default:
       throw new Error(`unknown special form ${value.$}`);
@@ -140,11 +164,12 @@ function renamed(value) {
   return Object.fromEntries(Object.entries(value).map(([name, entry]) => [camel(name), renamed(entry)]));
 }
 
-function option(name, value) {
+function option(call, name, value) {
   if ((name === "timeout" || name === "poll_interval") && typeof value === "number") {
     return value * 1000;
   }
-  return NAMED.has(name) ? renamed(build(value)) : build(value);
+  const isNamed = NAMED.has(name) && !call.includes(".");
+  return isNamed ? renamed(build(value)) : build(value);
 }
 
 /** The arguments of a call, by position and as options. */
@@ -152,7 +177,7 @@ function args(call, client, given) {
   const leading =
     call === "revokeDelegation" ? (client === "Agent" ? ["grant_id"] : ["grant_id", "agent_id"]) : LEADING[call];
   const names = Object.keys(given).filter((name) => !leading?.includes(name));
-  const options = Object.fromEntries(names.map((name) => [camel(name), option(name, given[name])]));
+  const options = Object.fromEntries(names.map((name) => [camel(name), option(call, name, given[name])]));
   return [...(leading ?? []).map((name) => build(given[name])), ...(names.length > 0 ? [options] : [])];
 }
 
@@ -193,7 +218,7 @@ export class Replay {
     const init = build({ ...base.init, ...case_.init });
     const options = { baseUrl: this.baseUrl, logger: { warn() {} } };
     for (const [name, value] of Object.entries(init)) {
-      options[camel(name)] = option(name, value);
+      options[camel(name)] = option("", name, value);
     }
     const open = () =>
       base.client === "Agent"
@@ -206,7 +231,10 @@ export class Replay {
       opened.push(client);
     }
     const call = camel(base.call);
-    return client[call](...args(call, base.client, given));
+    const path = call.split(".");
+    const method = path.pop();
+    const target = path.reduce((part, name) => part[name], client);
+    return target[method](...args(call, base.client, given));
   }
 
   #text(value) {

@@ -6,12 +6,26 @@ use super::{Group, Rule};
 pub(super) const GROUP: Group = Group {
     name: "identity",
     summary: "Who makes a call, as the vault knows it.",
-    models: &[IdentityTrace::MODEL, IdentityContext::MODEL, IdentityAssertion::MODEL],
+    models: &[MemoryScope::MODEL, IdentityTrace::MODEL, IdentityContext::MODEL, IdentityAssertion::MODEL],
     unions: &[],
     words: &[],
 };
 
 models! {
+    /// Where the memory of one agent for one user is kept.
+    MemoryScope {
+        /// A label of the user; null for the agent's own memory.
+        user_key: Option<String> = Rule::text().or_null(),
+        /// A label of the agent.
+        agent_key: Option<String> = Rule::text().or_null(),
+        /// A label of the application.
+        app_key: String = Rule::filled(),
+        /// What every namespace of this memory begins with.
+        namespace: Vec<String> = Rule::text_tuple(),
+        /// The same as one text.
+        partition_key: String = Rule::filled(),
+    }
+
     /// The run that a call belongs to, as its context named it.
     IdentityTrace {
         run_id: Option<String> = Rule::text().or_null(),

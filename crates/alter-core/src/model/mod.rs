@@ -35,7 +35,7 @@ pub use connect::{
     ManagedSecretConnectSession,
 };
 pub use grants::{DelegationResult, GrantInfo, GrantListItem, OAuthGrantItem, RevokeGrantResult, UnifiedGrantListResult};
-pub use identity::{IdentityAssertion, IdentityContext, IdentityTrace};
+pub use identity::{IdentityAssertion, IdentityContext, IdentityTrace, MemoryScope};
 pub use keys::{APIKeyInfo, MintedKey};
 pub use managed_secrets::{CreateGrantResult, ManagedSecretGrantItem};
 pub use principals::{AgentPrincipal, GroupPrincipal, PRINCIPAL, SystemPrincipal, UserPrincipal};

@@ -134,6 +134,14 @@ impl Rule {
             Kind::Number => self.read_number(value),
             Kind::Flag => flag(value, strict).map(Value::from).ok_or_else(|| wrong("is not a boolean")),
             Kind::Texts => texts(value, self.wrong == Wrong::ElementsDropped),
+            Kind::TextTuple => {
+                let texts = texts(value, false)?;
+                match texts.as_array().map(Vec::as_slice) {
+                    Some([]) => Err(wrong("is empty")),
+                    Some(entries) if entries.iter().any(|entry| entry == "") => Err(wrong("has an empty text")),
+                    _ => Ok(texts),
+                }
+            }
             Kind::TextMap => text_map(value).map_err(wrong),
             Kind::TextMaps => each(value, |entry| text_map(entry).map_err(wrong)),
             Kind::Map => object(value),

@@ -48,6 +48,8 @@ pub enum Kind {
     Flag,
     /// A list of texts.
     Texts,
+    /// A list of texts that are not empty, which never changes.
+    TextTuple,
     /// An object whose values are texts.
     TextMap,
     /// A list of objects whose values are texts.
@@ -210,6 +212,11 @@ impl Rule {
     /// A list of texts that is empty when it is missing.
     pub const fn texts_or_empty() -> Self {
         Self::texts().or_empty()
+    }
+
+    /// A list of texts that are not empty, which never changes.
+    pub const fn text_tuple() -> Self {
+        Self::of(Kind::TextTuple)
     }
 
     /// An object of texts.

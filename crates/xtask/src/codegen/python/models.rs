@@ -16,8 +16,10 @@ const WRITTEN_OUT: &[(&str, &str)] = &[
     ("ApprovalStatus", include_str!("model_approval_status.py.txt")),
     ("AuthResult", include_str!("model_auth_result.py.txt")),
     ("AuthSession", include_str!("model_auth_session.py.txt")),
+    ("IdentityContext", include_str!("model_identity_context.py.txt")),
     ("ManagedSecretConnectSession", include_str!("model_managed_secret_connect_session.py.txt")),
     ("ManagedSecretGrantItem", include_str!("model_managed_secret_grant_item.py.txt")),
+    ("MemoryScope", include_str!("model_memory_scope.py.txt")),
     ("OAuthProviderCatalog", include_str!("model_oauth_provider_catalog.py.txt")),
     ("RetryInfo", include_str!("model_retry_info.py.txt")),
     ("TokenResponse", include_str!("model_token_response.py.txt")),
@@ -26,6 +28,7 @@ const WRITTEN_OUT: &[(&str, &str)] = &[
 /// Where the names come from that a file may use, in the order of the imports.
 const IMPORTS: &[(&str, &[&str])] = &[
     ("base64", &["b64decode"]),
+    ("collections.abc", &["Sequence"]),
     ("datetime", &["datetime", "timedelta", "timezone"]),
     ("json", &["loads"]),
     ("typing", &["TYPE_CHECKING", "Annotated", "Any", "Literal", "cast"]),
@@ -104,7 +107,7 @@ fn imports(group: &Group, body: &str) -> String {
     for (home, names) in IMPORTS {
         let used: Vec<&str> = names.iter().copied().filter(|name| mentions(body, name)).collect();
         let section = match *home {
-            "base64" | "datetime" | "json" | "typing" | "uuid" => 0,
+            "base64" | "collections.abc" | "datetime" | "json" | "typing" | "uuid" => 0,
             "pydantic" => 1,
             _ => 2,
         };
@@ -188,6 +191,9 @@ fn field_arguments(rule: &Rule, annotation: &str) -> Vec<String> {
     let limit = |name: &str, value: Option<u32>| value.map(|value| format!("{name}={value}"));
     let dropped = rule.wrong != Wrong::Fails;
     let mut limits: Vec<String> = Vec::new();
+    if matches!(rule.kind, Kind::TextTuple) {
+        limits.push("min_length=1".to_owned());
+    }
     if !dropped {
         limits.extend(limit(if numeric { "ge" } else { "min_length" }, rule.least));
         limits.extend(limit("max_length", rule.most));
@@ -247,6 +253,7 @@ fn plain(strict: bool, rule: &Rule) -> String {
         Kind::Flag if strictly => "StrictBool".to_owned(),
         Kind::Flag => "bool".to_owned(),
         Kind::Texts => "list[str]".to_owned(),
+        Kind::TextTuple => "tuple[Annotated[str, Field(min_length=1)], ...]".to_owned(),
         Kind::TextMap => "dict[str, str]".to_owned(),
         Kind::TextMaps => "list[dict[str, str]]".to_owned(),
         Kind::Map => "dict[str, Any]".to_owned(),

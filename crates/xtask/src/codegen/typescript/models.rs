@@ -21,6 +21,8 @@ const WRITTEN_OUT: &[(&str, &str)] = &[
     ("ApprovalStatus", include_str!("model_approval_status.ts.txt")),
     ("AuthResult", include_str!("model_auth_result.ts.txt")),
     ("ManagedSecretGrantItem", include_str!("model_managed_secret_grant_item.ts.txt")),
+    ("IdentityContext", include_str!("model_identity_context.ts.txt")),
+    ("MemoryScope", include_str!("model_memory_scope.ts.txt")),
     ("OAuthProviderCatalog", include_str!("model_oauth_provider_catalog.ts.txt")),
     ("TokenResponse", include_str!("model_token_response.ts.txt")),
 ];
@@ -34,6 +36,7 @@ const WRITTEN_BY_PROGRAMS: &[&str] = &["UserSpan"];
 /// Where the names come from that a file may use, in the order of the imports.
 const IMPORTS: &[(&str, &[&str])] = &[
     ("../native.js", &["native"]),
+    ("../trust.js", &["namespaceFor", "scopeOf"]),
     (
         "./model.js",
         &[
@@ -50,6 +53,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
             "moment",
             "one",
             "REDACTED",
+            "trusted",
             "type Wire",
             "wires",
         ],
@@ -243,7 +247,7 @@ fn made(model: &Model, field: &Field) -> String {
         Kind::Either(choice) => format!("either({read}, \"{}\", {{\n{}    }})", choice.by, members(choice)),
         Kind::TextMaps => format!("injections({read})"),
         Kind::Any => format!("frozen({read})"),
-        Kind::Texts | Kind::TextMap | Kind::Map | Kind::Maps => format!("frozen({read}) as {of}"),
+        Kind::Texts | Kind::TextTuple | Kind::TextMap | Kind::Map | Kind::Maps => format!("frozen({read}) as {of}"),
         _ => format!("{read} as {of}"),
     }
 }
@@ -294,7 +298,7 @@ fn type_of(model: &Model, field: &Field) -> String {
         Kind::Time => if is_date(model, field) { "Date" } else { "string" }.to_owned(),
         Kind::Whole | Kind::Number => "number".to_owned(),
         Kind::Flag => "boolean".to_owned(),
-        Kind::Texts => "readonly string[]".to_owned(),
+        Kind::Texts | Kind::TextTuple => "readonly string[]".to_owned(),
         Kind::TextMap => "Readonly<Record<string, string>>".to_owned(),
         Kind::TextMaps => "readonly Injection[]".to_owned(),
         Kind::Map => "Readonly<Record<string, unknown>>".to_owned(),
