@@ -53,9 +53,7 @@ impl From<Value> for Given {
             }
             Value::Tagged(Tagged::Set(values)) => Self::Set(all(values)),
             Value::Tagged(Tagged::Number(text)) => Self::Number(text.parse().unwrap_or(f64::NAN)),
-            Value::Tagged(Tagged::Whole(digits)) => {
-                digits.parse().map_or_else(|_| Self::Large(digits), Self::Whole)
-            }
+            Value::Tagged(Tagged::Whole(digits)) => digits.parse().map_or_else(|_| Self::Large(digits), Self::Whole),
             Value::Tagged(Tagged::Function(awaited)) => Self::Function { awaited },
             Value::Tagged(Tagged::Other(name)) => Self::Other(name),
         }

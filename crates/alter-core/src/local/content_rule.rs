@@ -189,7 +189,8 @@ mod tests {
             { "name": "amount", "op": "gt", "value": 1.5 },
             { "name": "at", "op": "outside_windows", "value": windows },
         ]);
-        let made = rule(json!({ "operations": ["a/b"], "families": ["send"], "params": params, "effect": "redact", "redact_fields": ["iban"] }));
+        let made =
+            rule(json!({ "operations": ["a/b"], "families": ["send"], "params": params, "effect": "redact", "redact_fields": ["iban"] }));
         let text = made.expect("it is a rule").to_string();
         let wanted = format!(
             r#"{{"rule_type":"content_match","rule_body":{{"match":{{"operations":["a/b"],"families":["send"]}},"params":{params},"effect":"redact","redact":{{"fields":["iban"]}}}}}}"#
