@@ -80,6 +80,7 @@ async fn call(store: &dyn Store, keys: &VaultKeys, key: &ApiKey, text: &Secret, 
         .request_id("0123456789abcdef0123456789abcdef");
     let commit = Commit::new(row)
         .nonce(Nonce { key: key.id, value: format!("{number:032x}") })
+        .count(key.rate.counts(key.id, u32::MAX))
         .effect(Effect::UseKey { key: key.id })
         .effect(Effect::UseGrant { grant, judged: access.judged() });
     store.commit(commit, Instant::now() + Duration::from_secs(20)).await.unwrap();

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use alter_core::iso8601;
+use alter_core::key::is_valid_key;
 use serde_json::{Map, Value};
 
 use super::driver::Told;
@@ -10,6 +11,8 @@ use super::list::Expectation;
 
 /// Members of an exception that differ from call to call or are the SDK's own wording.
 const VOLATILE: [&str; 4] = ["request_id", "message", "hint", "help"];
+/// The length of what is shown of a key, such as `alter_rk_abcd`.
+const KEY_PREFIX: usize = 13;
 /// Texts without spaces from this length on are tokens.
 const SHORTEST_TOKEN: usize = 40;
 
@@ -85,6 +88,10 @@ fn kind(text: &str) -> Option<&'static str> {
         Some("<uuid>")
     } else if text.len() >= 20 && text.contains('T') && iso8601::is_valid(text) {
         Some("<time>")
+    } else if is_valid_key(text) {
+        Some("<key>")
+    } else if text.starts_with("alter_") && text.len() == KEY_PREFIX {
+        Some("<prefix of a key>")
     } else if text.starts_with("http://127.0.0.1:") {
         Some("<address>")
     } else if text.len() >= SHORTEST_TOKEN && !text.contains(' ') {
@@ -128,6 +135,10 @@ mod tests {
         assert!(disagreement(&first, &with("00000000-0000-4000-8000-000000000000", "2026-11-27T11:00:00.123Z", "active")).is_empty());
         assert_eq!(disagreement(&first, &with("8b0f9a52-3f51-4a7e-9c1d-0d6a5e7c1b2f", "2026-11-27T10:00:00Z", "revoked")).len(), 1);
         assert_eq!(disagreement(&first, &with("not-an-id", "2026-11-27T10:00:00Z", "active")).len(), 1);
+        let key = |text: &str, prefix: &str| told(&json!({"result": {"api_key": text, "key_prefix": prefix}}));
+        let first_key = key("alter_rk_abcdefghijklmnopqrstuv_iwpykn", "alter_rk_abcd");
+        assert!(disagreement(&first_key, &key("alter_ak_k7q2mzt4yb6xw3n5p2adfh_4gj2vw", "alter_ak_k7q2")).is_empty());
+        assert_eq!(disagreement(&first_key, &key("alter_rk_abcdefghijklmnopqrstuv_iwpykm", "alter_rk_abcd")).len(), 1, "no key");
         let raised = |code: &str, message: &str| {
             told(&json!({"error": "E", "bases": ["E"], "attributes": {"details": {"error": code, "message": message}}}))
         };
