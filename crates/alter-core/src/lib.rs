@@ -12,6 +12,7 @@ pub mod encoding;
 pub mod error;
 pub mod given;
 pub mod host;
+pub mod injection;
 pub mod iso8601;
 pub mod json;
 pub mod key;

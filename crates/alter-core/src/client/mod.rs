@@ -7,7 +7,6 @@ mod args;
 mod background;
 mod constraints;
 mod exchange;
-mod inject;
 mod operations;
 mod options;
 mod prepare;

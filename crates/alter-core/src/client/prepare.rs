@@ -1,6 +1,5 @@
 //! `request()`, first step: every check that needs no network, in the order that decides which of several mistakes is told.
 
-use bytes::Bytes;
 use http::header::{HeaderName, HeaderValue};
 
 use super::args::{Arg, Body, JsonText, RequestArgs};
@@ -9,6 +8,7 @@ use super::{Client, ClientKind, lock};
 use crate::encoding::form_join;
 use crate::error::{Error, Kind, Result};
 use crate::host::{Host, Level};
+use crate::injection::{Payload, PlainRequest, merged_for_aws};
 use crate::url::query::{self, QueryParams};
 use crate::url::{ProviderUrl, quoted, template};
 use crate::{context, json, sigv4};
@@ -21,15 +21,10 @@ pub struct PreparedRequest<H: Host> {
 
 /// The checked arguments.
 pub(super) struct Call {
-    pub(super) method: http::Method,
+    pub(super) request: PlainRequest,
     /// The URL as the vault, errors and the audit row name it: filled in, not normalized, without `query_params`.
     pub(super) reported_url: String,
-    /// The same, parsed.
-    pub(super) url: ProviderUrl,
-    pub(super) query_params: Option<QueryParams>,
     pub(super) address: Address,
-    pub(super) payload: Payload,
-    pub(super) headers: Vec<(String, String)>,
     pub(super) reason: Option<JsonText>,
     /// `None` if neither the call nor its surroundings brought one; an empty one is recorded as such.
     pub(super) context: Option<Vec<(String, String)>>,
@@ -53,15 +48,6 @@ impl Address {
             Self::Provider { .. } => serde_json::Value::Null,
         }
     }
-}
-
-/// The body of the provider request.
-pub(super) enum Payload {
-    None,
-    /// Compact text in UTF-8.
-    Json(JsonText),
-    Raw(Bytes),
-    Form(String),
 }
 
 impl<H: Host> Client<H> {
@@ -100,13 +86,9 @@ impl<H: Host> Client<H> {
         let headers = headers(args.extra_headers, args.headers, &payload)?;
         let reason = args.reason.get("reason", "text")?;
         let call = Call {
-            method,
+            request: PlainRequest { method, url, query_params, headers, payload },
             reported_url,
-            url,
-            query_params,
             address,
-            payload,
-            headers,
             reason,
             context,
             context_header,
@@ -230,15 +212,6 @@ fn check_sendable(url: &ProviderUrl, parameters: Option<&QueryParams>) -> Result
     let plain = plain.check_length();
     let signed = || url.with_query(sigv4::encode_query(&merged_for_aws(url, parameters))).check_length();
     plain.or_else(|too_long| signed().map_err(|_| too_long))
-}
-
-/// The pairs of an AWS-signed request: `query_params` join the URL's own, by name.
-pub(super) fn merged_for_aws(url: &ProviderUrl, parameters: Option<&QueryParams>) -> Vec<(String, String)> {
-    let extra = parameters.map(query::pairs).unwrap_or_default();
-    let mut pairs = sigv4::split_query(url.query().unwrap_or_default());
-    pairs.retain(|(name, _)| !extra.iter().any(|(other, _)| other == name));
-    pairs.extend(extra);
-    pairs
 }
 
 fn override_caller(arg: Arg<String>) -> Result<Option<String>> {

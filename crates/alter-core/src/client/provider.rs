@@ -5,7 +5,6 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::exchange::Exchange;
-use super::inject::{Injected, inject};
 use super::prepare::{Address, Call, PreparedRequest};
 use super::report::{AuditReport, Outcome, recorded_bytes};
 use super::response::Response;
@@ -13,6 +12,7 @@ use super::{Client, ClientKind, lock};
 use crate::challenge;
 use crate::error::{BackendAnswer, Error, Kind, Result, from_backend};
 use crate::host::{Answer, Host, Leg, Level, TransportError};
+use crate::injection::{Injected, inject};
 use crate::json;
 use crate::token::TokenAnswer;
 
@@ -46,7 +46,7 @@ impl<H: Host> PreparedRequest<H> {
         let Self { client, call } = self;
         let token = client.fetch_token(&call).await?;
         lock(&client.view.retry_info).clone_from(&token.retry_info);
-        let injected = inject(&call, &token, &client.shared.options.user_agent, client.shared.host.now())?;
+        let injected = inject(&call.request, &token, &client.shared.options.user_agent, client.shared.host.now())?;
         client.warn_of_overwritten(&injected.overwritten);
         client.call_provider(call, token, injected, judgement).await
     }
@@ -190,8 +190,8 @@ impl ProviderError<'_> {
             Kind::ScopeReauthRequired => "The grant's scopes are not enough for this call. Authorize again with more".to_owned(),
             _ => format!("The provider answered with status {}. See response_body", self.answer.status),
         };
-        Error::new(kind, format!("{what}: {} {}.", self.call.method, crate::url::for_log(&self.call.reported_url)))
-            .with_detail("method", self.call.method.as_str())
+        Error::new(kind, format!("{what}: {} {}.", self.call.request.method, crate::url::for_log(&self.call.reported_url)))
+            .with_detail("method", self.call.request.method.as_str())
             .with_detail("url", self.call.reported_url.as_str())
             .with_attribute("status_code", self.answer.status)
             .with_attribute("response_body", recorded_bytes(&self.answer.body, "response"))
@@ -201,12 +201,12 @@ impl ProviderError<'_> {
 fn provider_unreachable(call: &Call, error: &TransportError) -> Error {
     let target = crate::url::for_log(&call.reported_url);
     let error = match error {
-        TransportError::Timeout => Error::new(Kind::Timeout, format!("{target} did not answer in time ({}).", call.method)),
-        TransportError::Failed(why) => Error::new(Kind::Network, format!("{target} cannot be reached: {why} ({}).", call.method)),
+        TransportError::Timeout => Error::new(Kind::Timeout, format!("{target} did not answer in time ({}).", call.request.method)),
+        TransportError::Failed(why) => Error::new(Kind::Network, format!("{target} cannot be reached: {why} ({}).", call.request.method)),
     };
     error
         .with_detail("grant_id", call.address.grant_id())
-        .with_detail("method", call.method.as_str())
+        .with_detail("method", call.request.method.as_str())
         .with_detail("url", call.reported_url.as_str())
 }
 
@@ -219,7 +219,7 @@ fn token_body(call: &Call) -> String {
     }
     members.json("reason", call.reason.as_deref().unwrap_or("null"));
     let mut request = Members::default();
-    request.text("method", call.method.as_str());
+    request.text("method", call.request.method.as_str());
     request.text("url", &call.reported_url);
     members.json("request", &request.finish());
     if let Some(user_token) = &call.user_token {

@@ -8,11 +8,12 @@ use bytes::Bytes;
 use serde_json::Value;
 
 use super::exchange::Exchange;
-use super::prepare::{Call, Payload};
+use super::prepare::Call;
 use super::provider::Members;
 use super::{Client, MOST_PENDING};
 use crate::encoding::hex;
 use crate::host::{Answer, Host, Level, TransportError};
+use crate::injection::Payload;
 use crate::json;
 use crate::token::TokenAnswer;
 
@@ -59,7 +60,8 @@ pub(super) struct AuditReport<'a> {
 impl<H: Host> Client<H> {
     /// Reports one provider call.
     pub(super) fn report_call(&self, call: &Call, report: AuditReport<'_>) {
-        let told = Told { grant_id: report.token.grant_id.clone(), method: call.method.to_string(), url: call.reported_url.clone() };
+        let told =
+            Told { grant_id: report.token.grant_id.clone(), method: call.request.method.to_string(), url: call.reported_url.clone() };
         let delivery = Delivery {
             path: "/sdk/oauth/audit/api-call".to_owned(),
             body: audit_body(call, &report).into(),
@@ -201,11 +203,11 @@ fn audit_body(call: &Call, report: &AuditReport<'_>) -> String {
     members.text("grant_id", &report.token.grant_id);
     members.text("provider_id", &report.token.provider_id);
     members.optional_text("token_generation", report.token.token_generation.as_deref());
-    members.text("method", call.method.as_str());
+    members.text("method", call.request.method.as_str());
     members.text("url", &call.reported_url);
     let shown = report.request_headers.iter().filter(|(name, _)| !is_sensitive_header(name));
     members.map("request_headers", shown);
-    members.json("request_body", &request_body(&call.payload));
+    members.json("request_body", &request_body(&call.request.payload));
     match report.outcome {
         Outcome::Answered(answer) => {
             members.json("response_status", &answer.status.to_string());

@@ -1,32 +1,94 @@
 //! Building the provider request: where the credential goes in, and what may be shown of it afterwards.
+//!
+//! A client does this with the token answer that the vault gave it; the vault does the same for the calls that it makes itself.
 
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, HOST, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
 use time::OffsetDateTime;
 
-use super::prepare::{Call, Payload, merged_for_aws};
-use super::response::SentRequest;
+use crate::client::{JsonText, SentRequest};
 use crate::error::{Error, Kind, Result};
 use crate::secret::Secret;
 use crate::sigv4;
 use crate::token::{AWS_SIGV4_FORMAT, InjectionRule, InjectionTarget, TokenAnswer, ValueSource};
-use crate::url::{ProviderUrl, query};
+use crate::url::ProviderUrl;
+use crate::url::query::{self, QueryParams};
 
-/// The request to send, and its harmless double.
-pub(super) struct Injected {
-    /// Holds the credential.
-    pub(super) request: http::Request<Bytes>,
-    /// What the caller may look at.
-    pub(super) sent: SentRequest,
-    /// The headers for the audit report: the caller's own and the user agent, less every injected name.
-    pub(super) recorded_headers: Vec<(String, String)>,
-    /// Headers of the caller's that gave way to the credential, as the caller wrote them.
-    pub(super) overwritten: Vec<String>,
+/// Headers of a proxied call that are the credential's or the vault's, never the caller's, in lower case.
+const RESERVED_HEADERS: &[&str] = &[
+    "authentication",
+    "authorization",
+    "cookie",
+    "host",
+    "proxy-authorization",
+    "set-cookie",
+    "x-amz-content-sha256",
+    "x-amz-date",
+    "x-amz-security-token",
+    "x-api-key",
+    "x-auth-token",
+    "x-goog-authorization",
+    "x-goog-iam-authorization-token",
+    "x-http-method",
+    "x-http-method-override",
+    "x-method-override",
+    "x-shopify-access-token",
+    "x-stripe-account",
+];
+
+/// Whether a proxied call may not set a header. The name is compared as it is meant: without blanks around it, in any case.
+///
+/// ```
+/// assert!(alter_core::injection::is_reserved_header(" Authorization"));
+/// assert!(!alter_core::injection::is_reserved_header("accept"));
+/// ```
+pub fn is_reserved_header(name: &str) -> bool {
+    RESERVED_HEADERS.binary_search(&name.trim().to_ascii_lowercase().as_str()).is_ok()
 }
 
+/// A provider request without its credential. Names and values of the headers were checked before.
+pub struct PlainRequest {
+    /// The method.
+    pub method: http::Method,
+    /// The URL.
+    pub url: ProviderUrl,
+    /// Parameters that take the place of the URL's own.
+    pub query_params: Option<QueryParams>,
+    /// The caller's headers, in their order and spelling.
+    pub headers: Vec<(String, String)>,
+    /// The body.
+    pub payload: Payload,
+}
+
+/// The body of a provider request.
+pub enum Payload {
+    /// None.
+    None,
+    /// Compact text in UTF-8.
+    Json(JsonText),
+    /// Bytes as they are, without a content type of the engine's.
+    Raw(Bytes),
+    /// A form, encoded.
+    Form(String),
+}
+
+/// The request to send, and its harmless double.
+pub struct Injected {
+    /// Holds the credential.
+    pub request: http::Request<Bytes>,
+    /// What the caller may look at.
+    pub sent: SentRequest,
+    /// The headers for the audit report: the caller's own and the user agent, less every injected name.
+    pub recorded_headers: Vec<(String, String)>,
+    /// Headers of the caller's that gave way to the credential, as the caller wrote them.
+    pub overwritten: Vec<String>,
+}
+
+/// Puts the credential of a token answer into a request. `now` is for signatures that hold the time.
+///
 /// # Errors
 /// `BackendError` if the credential cannot be sent as the vault asks; `AlterValueError` if the URL grew too long.
-pub(super) fn inject(call: &Call, token: &TokenAnswer, user_agent: &str, now: OffsetDateTime) -> Result<Injected> {
+pub fn inject(call: &PlainRequest, token: &TokenAnswer, user_agent: &str, now: OffsetDateTime) -> Result<Injected> {
     let builder = Builder::new(call, user_agent);
     match &token.additional_credentials {
         Some(_) if token.injection_format.starts_with(AWS_SIGV4_FORMAT) => builder.sign_for_aws(call, token, now),
@@ -44,7 +106,7 @@ struct Builder {
 }
 
 impl Builder {
-    fn new(call: &Call, user_agent: &str) -> Self {
+    fn new(call: &PlainRequest, user_agent: &str) -> Self {
         let mut headers = HeaderMap::with_capacity(call.headers.len() + 8);
         for (name, value) in &call.headers {
             // Both were checked when the call was prepared.
@@ -57,7 +119,7 @@ impl Builder {
     }
 
     /// Header by format, then the additional rules in their order.
-    fn fill_in(mut self, call: &Call, token: &TokenAnswer) -> Result<Injected> {
+    fn fill_in(mut self, call: &PlainRequest, token: &TokenAnswer) -> Result<Injected> {
         let body = match &call.payload {
             Payload::None => Bytes::new(),
             Payload::Json(text) => self.typed_body("application/json", text),
@@ -87,7 +149,7 @@ impl Builder {
     }
 
     /// Signature Version 4: the vault's injection header and rules do not apply.
-    fn sign_for_aws(mut self, call: &Call, token: &TokenAnswer, now: OffsetDateTime) -> Result<Injected> {
+    fn sign_for_aws(mut self, call: &PlainRequest, token: &TokenAnswer, now: OffsetDateTime) -> Result<Injected> {
         let body = match &call.payload {
             Payload::None => Bytes::new(),
             // The public package signs JSON in this spelling; stored request hashes depend on it.
@@ -141,7 +203,7 @@ impl Builder {
         Ok(())
     }
 
-    fn finish(mut self, call: &Call, shown_url: &ProviderUrl, url: &ProviderUrl, body: Bytes) -> Result<Injected> {
+    fn finish(mut self, call: &PlainRequest, shown_url: &ProviderUrl, url: &ProviderUrl, body: Bytes) -> Result<Injected> {
         url.check_length()?;
         let uri = url.to_uri()?;
         let injected = std::mem::take(&mut self.injected);
@@ -165,6 +227,15 @@ impl Builder {
         *request.headers_mut() = self.headers;
         Ok(Injected { request, sent, recorded_headers, overwritten })
     }
+}
+
+/// The pairs of an AWS-signed request: `query_params` join the URL's own, by name.
+pub(crate) fn merged_for_aws(url: &ProviderUrl, parameters: Option<&QueryParams>) -> Vec<(String, String)> {
+    let extra = parameters.map(query::pairs).unwrap_or_default();
+    let mut pairs = sigv4::split_query(url.query().unwrap_or_default());
+    pairs.retain(|(name, _)| !extra.iter().any(|(other, _)| other == name));
+    pairs.extend(extra);
+    pairs
 }
 
 fn part<'a>(token: &'a TokenAnswer, rule: &InjectionRule) -> Option<&'a Secret> {
