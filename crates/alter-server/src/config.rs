@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use crate::api::{Admission, USUAL_LIMIT};
-use crate::egress::{EgressOptions, HttpHosts};
+use crate::egress::{Destinations, EgressOptions, HttpHosts};
 use crate::error::{StartError, StartErrorKind};
 use crate::model::Networks;
 use crate::store::postgres::PostgresUrl;
@@ -114,6 +114,8 @@ pub struct Config {
     pub rate_limit_rpm: Setting<u32>,
     /// Proxies in front of the vault that are believed about where a request came from.
     pub trusted_proxies: Setting<Option<Networks>>,
+    /// Places beyond the public internet that proxied calls may reach.
+    pub egress_allow: Setting<Destinations>,
 }
 
 /// `alter.toml`. Unknown names are refused, so that a mistyped setting is not silently without effect.
@@ -138,6 +140,7 @@ struct ConfigFile {
 struct EgressTable {
     ca_file: Option<PathBuf>,
     http_hosts: Option<Vec<String>>,
+    allow: Option<Vec<String>>,
 }
 
 impl Config {
@@ -165,7 +168,11 @@ impl Config {
 
     /// What the settings say about calls that the vault makes.
     pub fn egress(&self) -> EgressOptions {
-        EgressOptions { ca_file: self.egress_ca_file.value.clone(), http_hosts: self.egress_http_hosts.value.clone() }
+        EgressOptions {
+            ca_file: self.egress_ca_file.value.clone(),
+            http_hosts: self.egress_http_hosts.value.clone(),
+            allow: self.egress_allow.value.clone(),
+        }
     }
 
     /// What the settings say about callers.
@@ -209,6 +216,7 @@ impl Config {
         let http_hosts = pick(None, "", "ALTER_EGRESS_HTTP_HOSTS", file.egress.http_hosts.map(|hosts| hosts.join(",")));
         let rate_limit = pick(None, "", "ALTER_RATE_LIMIT_RPM", file.rate_limit_rpm.map(|limit| limit.to_string()));
         let proxies = pick(None, "", "ALTER_TRUSTED_PROXIES", file.trusted_proxies.map(|networks| networks.join(",")));
+        let allow = pick(None, "", "ALTER_EGRESS_ALLOW", file.egress.allow.map(|places| places.join(",")));
         let insecure_flag = flags.insecure_bind.then(|| "true".to_owned());
         let insecure = pick(insecure_flag, "--insecure-bind", "ALTER_INSECURE_BIND", file.insecure_bind.map(|on| on.to_string()));
         Ok(Self {
@@ -235,6 +243,7 @@ impl Config {
                 Some(setting) => parse(setting, "trusted_proxies", parse_networks)?,
                 None => Setting { value: None, source: Source::Default },
             },
+            egress_allow: parse_or(allow, "egress.allow", "", |text| Destinations::parse(text.split(',').filter(|_| !text.is_empty())))?,
         })
     }
 }
@@ -294,7 +303,10 @@ fn read_file(path: &Path) -> Result<ConfigFile, StartError> {
     toml::from_str(&text).map_err(|error| {
         StartError::new(StartErrorKind::ConfigInvalid, format!("{} is not a valid settings file", path.display()))
             .caused_by(error.message())
-            .help("known settings: store, address, public_url, insecure_bind, tls_cert, tls_key, rate_limit_rpm, trusted_proxies, and in [egress] ca_file and http_hosts")
+            .help(
+                "known settings: store, address, public_url, insecure_bind, tls_cert, tls_key, rate_limit_rpm, trusted_proxies, and in [egress] ca_file, \
+                 http_hosts and allow",
+            )
     })
 }
 
@@ -477,6 +489,10 @@ mod tests {
         let config = load(&flags, &[]).expect("valid");
         assert_eq!(config.egress().ca_file, Some(dir.path().join("ca.pem")));
         assert_eq!(config.egress_http_hosts.value.entries().collect::<Vec<_>>(), ["idp.internal", "10.0.0.5:8080"]);
+        let allowed = load(&flags, &[("ALTER_EGRESS_ALLOW", "127.0.0.1:9000,crm.internal:443 in 10.0.0.0/8")]).expect("valid").egress_allow;
+        assert_eq!(allowed.value.entries().collect::<Vec<_>>(), ["127.0.0.1:9000", "crm.internal:443 in 10.0.0.0/8"]);
+        let error = load(&flags, &[("ALTER_EGRESS_ALLOW", "crm.internal")]).expect_err("no port");
+        assert!(error.message().contains("egress.allow"), "{error}");
         let other = load(&flags, &[("ALTER_EGRESS_HTTP_HOSTS", "a.internal,b.internal:1")]).expect("valid").egress_http_hosts;
         assert_eq!(other.value.entries().collect::<Vec<_>>(), ["a.internal", "b.internal:1"]);
         assert_eq!(other.source, Source::Environment("ALTER_EGRESS_HTTP_HOSTS"));

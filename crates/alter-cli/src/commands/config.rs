@@ -29,6 +29,7 @@ pub fn run(command: &ConfigCommand, context: &Context) -> Outcome {
     let setting =
         |name: &str, value: Value, source: &dyn std::fmt::Display| json!({ "name": name, "value": value, "source": source.to_string() });
     let http_hosts: Vec<&str> = config.egress_http_hosts.value.entries().collect();
+    let allow: Vec<&str> = config.egress_allow.value.entries().collect();
     let records = [
         setting("data", json!(config.data.value), &config.data.source),
         setting("store", json!(config.store.value.to_string()), &config.store.source),
@@ -41,6 +42,7 @@ pub fn run(command: &ConfigCommand, context: &Context) -> Outcome {
         setting("egress.http_hosts", json!(http_hosts), &config.egress_http_hosts.source),
         setting("rate_limit_rpm", json!(config.rate_limit_rpm.value), &config.rate_limit_rpm.source),
         setting("trusted_proxies", json!(config.trusted_proxies.value), &config.trusted_proxies.source),
+        setting("egress.allow", json!(allow), &config.egress_allow.source),
         setting("vault", json!(context.vault_url()?), &context.vault_source(&config)),
     ];
     context.output.list(&records, COLUMNS, "");

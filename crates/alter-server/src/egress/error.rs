@@ -93,6 +93,18 @@ pub(super) fn explain(error: &(dyn Error + 'static)) -> String {
     bounded(&words.split_off(words.len().saturating_sub(2)).join(": "))
 }
 
+/// The first cause of this kind.
+pub(super) fn cause_of<'a, E: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a E> {
+    let mut cause = Some(error);
+    while let Some(current) = cause {
+        if let Some(found) = current.downcast_ref() {
+            return Some(found);
+        }
+        cause = current.source();
+    }
+    None
+}
+
 fn bounded(text: &str) -> String {
     let mut short = String::new();
     for character in text.chars().take(LONGEST_CAUSE) {

@@ -3,9 +3,10 @@
 //! One rule for all of it: `https`, or `http` to loopback and to hosts that the operator named; no redirect is followed, nothing is sent twice, and both
 //! time and size are bounded for every call. Errors name the host and never the path, the query or a body, so they may be logged and audited.
 //!
-//! Calls whose address comes from outside (the proxy's, a provider that somebody added) also need their *address* judged before it is connected to.
-//! `connect::Connector` is where that belongs: it alone resolves names and opens sockets.
+//! Calls that the vault makes for others also have the *address* judged ([`Egress::guarded`]), in `connect::Connector`, which alone resolves names and opens
+//! sockets.
 
+mod address;
 mod connect;
 mod error;
 mod hosts;
@@ -14,16 +15,17 @@ mod tls;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http::header::{ACCEPT_ENCODING, HeaderValue, USER_AGENT};
 use http::{Request, Response, Uri};
-use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use http_body_util::{BodyExt, Full};
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 
 use crate::config::is_loopback_host;
 use crate::error::StartError;
-use connect::Connector;
+pub use address::Destinations;
+use connect::{Connector, Forbidden};
 pub use error::EgressError;
 pub use hosts::HttpHosts;
 
@@ -32,7 +34,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long an unused connection is kept.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 /// Some providers refuse calls that do not say who is calling.
-const AGENT: HeaderValue = HeaderValue::from_static(concat!("alter/", env!("CARGO_PKG_VERSION")));
+pub const AGENT: HeaderValue = HeaderValue::from_static(concat!("alter/", env!("CARGO_PKG_VERSION")));
 
 /// Bounds of one call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,6 +52,8 @@ pub struct EgressOptions {
     pub ca_file: Option<PathBuf>,
     /// Hosts beyond loopback that may be called without TLS.
     pub http_hosts: HttpHosts,
+    /// Places beyond the public internet that may be called for others.
+    pub allow: Destinations,
 }
 
 /// The vault's HTTP client. Cheap to clone; clones share their connections.
@@ -69,7 +73,18 @@ pub struct EgressOptions {
 #[derive(Clone, Debug)]
 pub struct Egress {
     client: Client<Connector, Full<Bytes>>,
+    connector: Connector,
     http_hosts: HttpHosts,
+    allow: Destinations,
+}
+
+/// An answer of which not everything was read.
+#[derive(Debug)]
+pub struct Bounded {
+    /// The answer; its body holds at most as many bytes as the limit.
+    pub answer: Response<Bytes>,
+    /// Whether there was more.
+    pub truncated: bool,
 }
 
 impl Egress {
@@ -79,8 +94,14 @@ impl Egress {
     /// [`ConfigInvalid`](crate::error::StartErrorKind::ConfigInvalid) if the file of authorities cannot be used.
     pub fn new(options: EgressOptions) -> Result<Self, StartError> {
         let connector = Connector::new(options.ca_file.as_deref(), CONNECT_TIMEOUT)?;
-        let client = Client::builder(TokioExecutor::new()).pool_timer(TokioTimer::new()).pool_idle_timeout(IDLE_TIMEOUT).build(connector);
-        Ok(Self { client, http_hosts: options.http_hosts })
+        Ok(Self { client: client(connector.clone()), connector, http_hosts: options.http_hosts, allow: options.allow })
+    }
+
+    /// A client for calls that others ask for: it connects to public addresses, and to what the operator allows. It shares no connection with this one.
+    #[must_use]
+    pub fn guarded(&self) -> Self {
+        let connector = self.connector.guarded(self.allow.clone());
+        Self { client: client(connector.clone()), connector, ..self.clone() }
     }
 
     /// Sends one request and reads the whole answer, whatever its status. A redirect is an answer like any other.
@@ -89,7 +110,19 @@ impl Egress {
     ///
     /// # Errors
     /// [`EgressError`]; [`EgressError::may_have_arrived`] tells whether the other side may have acted on the request.
-    pub async fn send(&self, mut request: Request<Bytes>, limits: Limits) -> Result<Response<Bytes>, EgressError> {
+    pub async fn send(&self, request: Request<Bytes>, limits: Limits) -> Result<Response<Bytes>, EgressError> {
+        let host = request.uri().authority().map(error::shown).unwrap_or_default();
+        match self.send_bounded(request, limits).await? {
+            Bounded { truncated: true, .. } => Err(EgressError::TooLarge { host, limit: limits.answer_bytes }),
+            Bounded { answer, .. } => Ok(answer),
+        }
+    }
+
+    /// As [`send`](Self::send), but an answer that is too long is cut.
+    ///
+    /// # Errors
+    /// As [`send`](Self::send), but for its length.
+    pub async fn send_bounded(&self, mut request: Request<Bytes>, limits: Limits) -> Result<Bounded, EgressError> {
         let host = self.admit(request.uri())?;
         request.headers_mut().entry(USER_AGENT).or_insert(AGENT);
         // Bodies are small, and a compressed one could grow beyond any limit.
@@ -100,20 +133,27 @@ impl Egress {
         }
     }
 
-    async fn exchange(&self, host: &str, request: Request<Bytes>, limits: Limits) -> Result<Response<Bytes>, EgressError> {
+    async fn exchange(&self, host: &str, request: Request<Bytes>, limits: Limits) -> Result<Bounded, EgressError> {
         let answer = self.client.request(request.map(Full::new)).await.map_err(|error| {
-            let cause = error::explain(&error);
             let host = host.to_owned();
+            if let Some(Forbidden(reason)) = error::cause_of(&error) {
+                return EgressError::Refused { host, reason };
+            }
+            let cause = error::explain(&error);
             if error.is_connect() { EgressError::Unreachable { host, cause } } else { EgressError::Broken { host, cause } }
         })?;
-        let (head, body) = answer.into_parts();
-        let body = Limited::new(body, limits.answer_bytes).collect().await.map_err(|error| {
-            if error.is::<LengthLimitError>() {
-                return EgressError::TooLarge { host: host.to_owned(), limit: limits.answer_bytes };
+        let (head, mut body) = answer.into_parts();
+        let mut read = BytesMut::new();
+        while let Some(frame) = body.frame().await {
+            let frame = frame.map_err(|error| EgressError::Broken { host: host.to_owned(), cause: error::explain(&error) })?;
+            let Ok(data) = frame.into_data() else { continue };
+            let room = limits.answer_bytes - read.len();
+            read.extend_from_slice(&data[..data.len().min(room)]);
+            if data.len() > room {
+                return Ok(Bounded { answer: Response::from_parts(head, read.freeze()), truncated: true });
             }
-            EgressError::Broken { host: host.to_owned(), cause: error::explain(&*error) }
-        })?;
-        Ok(Response::from_parts(head, body.to_bytes()))
+        }
+        Ok(Bounded { answer: Response::from_parts(head, read.freeze()), truncated: false })
     }
 
     /// Judges where a request would go, and gives the host for messages.
@@ -134,4 +174,8 @@ impl Egress {
             _ => Err(refused(&name, "only https can be called")),
         }
     }
+}
+
+fn client(connector: Connector) -> Client<Connector, Full<Bytes>> {
+    Client::builder(TokioExecutor::new()).pool_timer(TokioTimer::new()).pool_idle_timeout(IDLE_TIMEOUT).build(connector)
 }
