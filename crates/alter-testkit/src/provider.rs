@@ -66,6 +66,15 @@ pub struct Account {
     pub answer: Option<Response>,
 }
 
+/// How the provider misbehaves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Trouble {
+    /// It reads the request and closes the connection.
+    HangsUp,
+    /// It reads the request and never answers.
+    Silent,
+}
+
 /// A request that the provider received.
 #[derive(Debug, Clone)]
 pub struct Seen {
@@ -78,6 +87,7 @@ pub struct Seen {
 #[derive(Default)]
 struct State {
     accounts: BTreeMap<String, Account>,
+    trouble: BTreeMap<String, Trouble>,
     seen: Vec<Seen>,
 }
 
@@ -95,7 +105,7 @@ impl Provider {
     pub fn start() -> io::Result<Self> {
         let state = Arc::new(Mutex::new(State::default()));
         let shared = Arc::clone(&state);
-        let server = Server::start(Arc::new(move |request| Reply::Send(answer(&mut lock(&shared), request))))?;
+        let server = Server::start(Arc::new(move |request| reply(&mut lock(&shared), request)))?;
         Ok(Self { server, state })
     }
 
@@ -116,6 +126,11 @@ impl Provider {
         lock(&self.state).accounts.insert(prefix.to_owned(), account);
     }
 
+    /// Makes it misbehave for requests whose path begins with `prefix`; it still remembers them.
+    pub fn trouble(&self, prefix: &str, trouble: Trouble) {
+        lock(&self.state).trouble.insert(prefix.to_owned(), trouble);
+    }
+
     /// Every request received below `prefix`, in order.
     #[must_use]
     pub fn seen(&self, prefix: &str) -> Vec<Seen> {
@@ -126,6 +141,16 @@ impl Provider {
 /// A panicking holder cannot leave this state half-changed, so a poisoned lock is still good.
 fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
     state.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
+fn reply(state: &mut State, request: Request) -> Reply {
+    let trouble = state.trouble.iter().find(|(prefix, _)| request.path().starts_with(prefix.as_str())).map(|(_, trouble)| *trouble);
+    let answer = answer(state, request);
+    match trouble {
+        None => Reply::Send(answer),
+        Some(Trouble::HangsUp) => Reply::Close,
+        Some(Trouble::Silent) => Reply::Hold,
+    }
 }
 
 fn answer(state: &mut State, request: Request) -> Response {

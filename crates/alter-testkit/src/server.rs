@@ -19,7 +19,6 @@ pub(crate) enum Reply {
     /// None, for as long as the client keeps its connection open.
     Hold,
     /// None: the connection is closed.
-    #[cfg(feature = "oauth")]
     Close,
 }
 
@@ -84,7 +83,6 @@ fn serve(connection: &TcpStream, handler: &Handler) {
             Reply::Send(response) if response.write(&mut writer).is_ok() => {}
             Reply::Send(_) => return,
             Reply::Hold => return wait_for_end(&mut reader),
-            #[cfg(feature = "oauth")]
             Reply::Close => return,
         }
     }

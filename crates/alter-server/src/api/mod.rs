@@ -3,6 +3,7 @@
 //! [`router`] is the table of contents.
 
 mod acting;
+mod addressing;
 mod admin;
 mod admission;
 mod agents;
@@ -19,8 +20,10 @@ mod judge;
 mod keys;
 mod login;
 mod members;
+mod opening;
 pub mod people;
 mod pipeline;
+mod proxy;
 mod query;
 mod refusal;
 mod reports;
@@ -84,8 +87,10 @@ pub struct Vault {
     pub readiness: Readiness,
     /// Changing the master key.
     pub rotation: Rotation,
-    /// Calls that the vault makes.
+    /// Calls that the vault makes on its own behalf.
     pub egress: Egress,
+    /// Calls that others have the vault make.
+    pub outbound: Egress,
     /// The issuers of its apps' users, and their keys.
     pub issuers: Issuers,
     /// Talking to OAuth providers.
@@ -119,6 +124,7 @@ impl Vault {
             admission: Admission::default(),
             readiness: Readiness::default(),
             rotation: Rotation::new(opened.key_home),
+            outbound: egress.guarded(),
             egress,
         }
     }
@@ -152,6 +158,7 @@ pub fn router(vault: Arc<Vault>) -> Router {
     let wire = Router::new()
         .route("/sdk/token", post(retrieve_token))
         .route("/sdk/oauth/audit/api-call", post(report_call))
+        .merge(proxy::router())
         .merge(grants::router())
         .merge(keys::router())
         .merge(catalogues::router())

@@ -29,6 +29,7 @@ use super::admission;
 use super::identity::Identity;
 use super::judge::reach::Reach;
 use super::judge::request_rule::RequestRule;
+use super::proxy::Departure;
 use super::refusal::Refusal;
 use super::request_id::RequestId;
 use super::signed::SignedHeaders;
@@ -77,6 +78,8 @@ pub enum Answer {
     Session(Value),
     /// 204.
     Empty,
+    /// What the vault calls once the commit has succeeded; the endpoint then has the answer.
+    Later(Box<Departure>),
 }
 
 /// One signed endpoint: its name in the audit and its own rules.
@@ -92,36 +95,58 @@ pub trait Call: Sync {
     fn judge(&self, vault: &Vault, request: &Admitted<'_>, row: &mut AuditEntry) -> impl Future<Output = Result<Verdict, Refusal>> + Send;
 }
 
-/// Takes one signed request through the whole order of judgement.
+/// Takes one signed request through the whole order of judgement, and answers it.
 pub async fn run<C: Call>(vault: &Vault, call: C, parts: &Parts, body: &Bytes) -> Response {
+    settle(vault, call, parts, body).await.into_response()
+}
+
+/// What came of a request, with what its answer says about the sender.
+pub struct Settled {
+    /// The answer that the commit has released, or the refusal.
+    pub outcome: Result<Answer, Refusal>,
+    deprecated: bool,
+    rate: Option<RateState>,
+    actor: Option<ActorId>,
+}
+
+/// Takes one signed request through the whole order of judgement.
+pub async fn settle<C: Call>(vault: &Vault, call: C, parts: &Parts, body: &Bytes) -> Settled {
     let (key, signed) = match recognise(vault, parts).await {
         Ok(recognised) => recognised,
-        Err(refusal) => return refusal.into_response(),
+        Err(refusal) => return Settled { outcome: Err(refusal), deprecated: false, rate: None, actor: None },
     };
     let mut attempt = Attempt { vault, key: &key, row: draft::<C>(&key, parts), proof: None, suspended: false, rate: None, actor: None };
     let outcome = attempt.settle(&call, &signed, parts, body).await;
-    let json = |status: StatusCode, json: &Value| (status, [("content-type", "application/json")], json.to_string()).into_response();
-    let mut response = match outcome {
-        Ok(Answer::Json(value)) => json(StatusCode::OK, &value),
-        Ok(Answer::Created(value)) => json(StatusCode::CREATED, &value),
-        Ok(Answer::Session(value)) => {
-            let mut response = json(StatusCode::OK, &value);
-            response.headers_mut().insert(SESSION_CANCEL, HeaderValue::from_static("true"));
-            response
+    Settled { outcome, deprecated: key.status == KeyStatus::Deprecated, rate: attempt.rate, actor: attempt.actor.map(|actor| actor.id) }
+}
+
+impl IntoResponse for Settled {
+    fn into_response(self) -> Response {
+        let json = |status: StatusCode, json: &Value| (status, [("content-type", "application/json")], json.to_string()).into_response();
+        let mut response = match self.outcome {
+            Ok(Answer::Json(value)) => json(StatusCode::OK, &value),
+            Ok(Answer::Created(value)) => json(StatusCode::CREATED, &value),
+            Ok(Answer::Session(value)) => {
+                let mut response = json(StatusCode::OK, &value);
+                response.headers_mut().insert(SESSION_CANCEL, HeaderValue::from_static("true"));
+                response
+            }
+            Ok(Answer::Empty) => StatusCode::NO_CONTENT.into_response(),
+            // Only its own endpoint gives this answer, and takes it before it gets here.
+            Ok(Answer::Later(_)) => Refusal::internal().into_response(),
+            Err(refusal) => refusal.into_response(),
+        };
+        if self.deprecated {
+            response.headers_mut().insert(KEY_DEPRECATED, HeaderValue::from_static("true"));
         }
-        Ok(Answer::Empty) => StatusCode::NO_CONTENT.into_response(),
-        Err(refusal) => refusal.into_response(),
-    };
-    if key.status == KeyStatus::Deprecated {
-        response.headers_mut().insert(KEY_DEPRECATED, HeaderValue::from_static("true"));
+        if let Some(state) = self.rate {
+            admission::tell(response.headers_mut(), state);
+        }
+        if let Some(value) = self.actor.and_then(|actor| HeaderValue::from_str(&actor.to_string()).ok()) {
+            response.headers_mut().insert(ACTOR_ID, value);
+        }
+        response
     }
-    if let Some(state) = attempt.rate {
-        admission::tell(response.headers_mut(), state);
-    }
-    if let Some(value) = attempt.actor.and_then(|actor| HeaderValue::from_str(&actor.id.to_string()).ok()) {
-        response.headers_mut().insert(ACTOR_ID, value);
-    }
-    response
 }
 
 /// Finds the key's record. Its state is judged later, where the refusal can be recorded.
@@ -285,7 +310,10 @@ fn key_superseded() -> Refusal {
 
 /// Whether what was judged is no longer what is there, so that a new judgement finds what to say.
 const fn may_be_judged_again(declined: Declined) -> bool {
-    matches!(declined, Declined::SecretChanged | Declined::Changed(Entity::Credential | Entity::Agent) | Declined::Exists(Entity::Agent))
+    matches!(
+        declined,
+        Declined::SecretChanged | Declined::Changed(Entity::Credential | Entity::Agent) | Declined::Exists(Entity::Agent | Entity::Ticket)
+    )
 }
 
 /// What the client is told when the transaction found that the request must not be. `now` is Unix time in seconds.

@@ -14,6 +14,8 @@ words! {
         Trip = "trip",
         /// A person signed in with one browser; its token is in a cookie.
         Browser = "browser",
+        /// A call of the proxy under an idempotency key, which is its token.
+        ProxiedCall = "proxied_call",
     }
 }
 

@@ -76,22 +76,33 @@ impl TestVault {
 
     /// Starts with changed options and bounds of the listener.
     pub async fn start_limited(change: impl FnOnce(&mut SqliteOptions), limits: ServeLimits) -> Self {
-        Self::start_whole(change, limits, async |_| ()).await
+        Self::start_whole(change, limits, &[], async |_| ()).await
+    }
+
+    /// Starts with settings from the environment.
+    pub async fn start_in(env: &[(&str, &str)]) -> Self {
+        Self::start_whole(|_| (), ServeLimits::default(), env, async |_| ()).await
     }
 
     /// Starts with what `seed` puts into the store, for what no endpoint makes.
     pub async fn start_seeded(seed: impl AsyncFnOnce(&setup::Opened)) -> Self {
-        Self::start_whole(|_| (), ServeLimits::default(), seed).await
+        Self::start_whole(|_| (), ServeLimits::default(), &[], seed).await
     }
 
-    async fn start_whole(change: impl FnOnce(&mut SqliteOptions), limits: ServeLimits, seed: impl AsyncFnOnce(&setup::Opened)) -> Self {
+    async fn start_whole(
+        change: impl FnOnce(&mut SqliteOptions),
+        limits: ServeLimits,
+        env: &[(&str, &str)],
+        seed: impl AsyncFnOnce(&setup::Opened),
+    ) -> Self {
         let folder = tempfile::tempdir().expect("temporary folder");
         let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1_767_225_600_000)));
         let mut options = SqliteOptions::new(folder.path().join("data"), Access::Create);
         options.clock = Arc::clone(&clock) as Arc<dyn Clock>;
         change(&mut options);
         let flags = Flags { data: Some(options.folder.clone()), address: Some("127.0.0.1:0".into()), ..Flags::default() };
-        let config = Config::load(&flags, |_| None).expect("valid settings");
+        let config = Config::load(&flags, |name| env.iter().find(|(set, _)| *set == name).map(|(_, value)| (*value).to_owned()))
+            .expect("valid settings");
         let listener = listen(&config).await.expect("a free port");
         let mut opened = setup::create_with(options).await.expect("a new vault");
         let operator_key = opened.new_operator_key.take().expect("a first operator").expose().to_owned();

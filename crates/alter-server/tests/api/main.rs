@@ -18,6 +18,7 @@ mod logins;
 mod master_key;
 mod people;
 mod providers;
+mod proxy;
 mod reports;
 mod revocations;
 mod seed;

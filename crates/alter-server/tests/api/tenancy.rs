@@ -33,6 +33,7 @@ fn naming(route: &str, ids: &Ids) -> Vec<(Method, String, Value)> {
         "/sdk/token" => {
             post("/sdk/token".into(), json!({"grant_id": grant, "request": {"method": "GET", "url": "https://api.example.com/v1/me"}}))
         }
+        "/sdk/proxy" => post("/sdk/proxy".into(), json!({"grant_id": grant, "method": "GET", "url": "https://api.example.com/v1/me"})),
         "/sdk/oauth/audit/api-call" => post(
             "/sdk/oauth/audit/api-call".into(),
             json!({"grant_id": grant, "provider_id": "mail", "method": "GET", "url": "https://api.example.com/", "response_status": 200}),

@@ -7,3 +7,4 @@ pub mod bounds;
 pub mod destination;
 pub mod reach;
 pub mod request_rule;
+pub mod restrictions;

@@ -4,8 +4,11 @@
 //! so a condition on the method counts as met. What an operation of a provider does (`send`, `payment`, `admin`, operation ids, parameters)
 //! is known from the provider's description only, and this vault has none loaded: such a rule cannot classify the call.
 
+use std::time::Duration;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use http::Method;
 use serde_json::{Map, Value};
 
 use crate::api::refusal::Refusal;
@@ -27,7 +30,7 @@ const FAMILIES: &[&str] = &["send", "read", "write", "delete", "admin", "payment
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Effect {
     Deny,
-    Redact,
+    Redact { fields: Vec<String> },
     StepUp { max_session_age_seconds: u64 },
 }
 
@@ -35,7 +38,11 @@ enum Effect {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RequestRule {
     families: Vec<String>,
+    /// Whether nothing that the method alone says makes it apply.
     needs_description: bool,
+    /// Whether it has conditions besides those on the method.
+    depends_on_description: bool,
+    has_params: bool,
     effect: Effect,
 }
 
@@ -82,7 +89,9 @@ impl RequestRule {
         }
         let params = params(body.get("params"))?;
         let needs_description = params > 0 || !families.iter().any(|family| METHOD_FAMILIES.contains(&family.as_str()));
-        Ok(Self { families, needs_description, effect: effect(body)? })
+        let described = |family: &String| !METHOD_FAMILIES.contains(&family.as_str());
+        let depends_on_description = !operations.is_empty() || families.iter().any(described);
+        Ok(Self { families, needs_description, depends_on_description, has_params: params > 0, effect: effect(body)? })
     }
 
     /// Judges a token retrieval.
@@ -93,29 +102,86 @@ impl RequestRule {
     /// `step_up_required` (no user session is known).
     pub fn judge_retrieval(&self) -> Result<(), Refusal> {
         if self.needs_description {
-            return Err(Refusal::bad_request(
-                "request_rule_not_evaluable",
-                "X-Alter-Request-Rule depends on operations or parameters, and no description of this provider is loaded: the call cannot be \
-                 classified, so it is refused.",
-            ));
+            return Err(not_evaluable());
         }
-        Err(match self.effect {
+        Err(match &self.effect {
             Effect::Deny => Refusal::forbidden(
                 "request_rule_denied",
                 "The request rule of this client denies the call. On a token retrieval a condition on the method counts as met.",
             )
             .with("details", serde_json::json!({ "families": self.families })),
-            Effect::Redact => Refusal::forbidden(
+            Effect::Redact { .. } => Refusal::forbidden(
                 "redact_discharge_failed",
                 "The request rule of this client asks to redact the body, which the vault does not see on a token retrieval.",
             ),
-            Effect::StepUp { max_session_age_seconds } => Refusal::forbidden(
-                "step_up_required",
-                "The request rule of this client asks for a recent user session, and this call has none.",
-            )
-            .with("max_session_age_seconds", max_session_age_seconds),
+            Effect::StepUp { max_session_age_seconds } => step_up(*max_session_age_seconds),
         })
     }
+
+    /// Whether the rule may ask when the user signed in.
+    pub const fn asks_for_session(&self) -> bool {
+        matches!(self.effect, Effect::StepUp { .. })
+    }
+
+    /// Judges a call that the vault makes. `session_age` is how long ago the user signed in, if that is known.
+    ///
+    /// # Errors
+    /// 400 `request_rule_not_evaluable` if the call cannot be classified; 403 `request_rule_denied`, or `step_up_required` unless the user signed in
+    /// recently enough.
+    pub fn judge_call(&self, method: &Method, session_age: Option<Duration>) -> Result<(), Refusal> {
+        if !self.applies(method)? {
+            return Ok(());
+        }
+        match &self.effect {
+            Effect::Deny => {
+                let message = format!("The request rule of this client denies {method} requests.");
+                Err(Refusal::forbidden("request_rule_denied", message).with("details", serde_json::json!({ "families": self.families })))
+            }
+            Effect::Redact { .. } => Ok(()),
+            Effect::StepUp { max_session_age_seconds: longest } if session_age.is_some_and(|age| age.as_secs() <= *longest) => Ok(()),
+            Effect::StepUp { max_session_age_seconds } => Err(step_up(*max_session_age_seconds)),
+        }
+    }
+
+    /// The fields to take out of the body of a call that [`judge_call`](Self::judge_call) has passed.
+    pub fn redaction(&self, method: &Method) -> Option<&[String]> {
+        match &self.effect {
+            Effect::Redact { fields } if self.applies(method).unwrap_or(true) => Some(fields),
+            _ => None,
+        }
+    }
+
+    /// Whether a call is one of those that the rule is about.
+    fn applies(&self, method: &Method) -> Result<bool, Refusal> {
+        let family = family_of(method);
+        let named = family.is_some_and(|family| self.families.iter().any(|named| named == family));
+        // What only a description of the provider tells: operations, parameters, and what a method alone does not say.
+        let undescribed = self.has_params || family.is_none() || (!named && self.depends_on_description);
+        if undescribed { Err(not_evaluable()) } else { Ok(named) }
+    }
+}
+
+/// The family that follows from a method; `None` for one of which nobody knows what it does.
+fn family_of(method: &Method) -> Option<&'static str> {
+    match method.as_str() {
+        "GET" | "HEAD" | "OPTIONS" => Some("read"),
+        "POST" | "PUT" | "PATCH" => Some("write"),
+        "DELETE" => Some("delete"),
+        _ => None,
+    }
+}
+
+fn step_up(max_session_age_seconds: u64) -> Refusal {
+    let message = "The request rule of this client asks for a recent user session, and this call has none.";
+    Refusal::forbidden("step_up_required", message).with("max_session_age_seconds", max_session_age_seconds)
+}
+
+fn not_evaluable() -> Refusal {
+    Refusal::bad_request(
+        "request_rule_not_evaluable",
+        "X-Alter-Request-Rule depends on operations or parameters, and no description of this provider is loaded: the call cannot be \
+         classified, so it is refused.",
+    )
 }
 
 fn effect(body: &Map<String, Value>) -> Result<Effect, Refusal> {
@@ -129,7 +195,7 @@ fn effect(body: &Map<String, Value>) -> Result<Effect, Refusal> {
             if fields.is_empty() || fields.len() > MAX_REDACT_FIELDS {
                 return Err(invalid(format!("needs 1 to {MAX_REDACT_FIELDS} rule_body.redact.fields")));
             }
-            Ok(Effect::Redact)
+            Ok(Effect::Redact { fields })
         }
         ("step_up", None, Some(Value::Object(step_up))) => {
             only_members(step_up, &["max_session_age_seconds"], "rule_body.step_up")?;

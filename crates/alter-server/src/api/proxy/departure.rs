@@ -1,0 +1,130 @@
+//! The call itself: sent once, in a task that does not depend on the client, and written down.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use http::{HeaderMap, StatusCode};
+use serde_json::{Value, json};
+
+use super::once::Once;
+use crate::api::Vault;
+use crate::api::pipeline::{Answer, COMMIT_DEADLINE};
+use crate::api::refusal::Refusal;
+use crate::audit::{AuditEntry, Outcome};
+use crate::egress::{Bounded, EgressError, Limits};
+use crate::store::{Commit, Effect};
+
+/// How long a provider may take.
+pub const PROVIDER_DEADLINE: Duration = Duration::from_secs(25);
+/// Longest answer that is passed on, in bytes.
+const MOST_BYTES: usize = 5 * 1024 * 1024;
+/// Headers that speak of the connection to the provider, which is not the client's.
+const OF_THE_CONNECTION: &[&str] = &["connection", "keep-alive", "proxy-authenticate", "te", "trailer", "transfer-encoding", "upgrade"];
+
+/// A call that was judged and recorded, and may leave.
+pub struct Departure {
+    /// The request with the credential in it.
+    pub request: http::Request<Bytes>,
+    /// The row of its intent, for the row of its end.
+    pub row: AuditEntry,
+    /// The key under which it runs.
+    pub once: Option<Once>,
+}
+
+impl Departure {
+    /// Makes the call.
+    ///
+    /// # Errors
+    /// 422 `blocked_destination` if the host's address is not to be called; 502 `provider_error`, 504 `provider_timeout`; with an idempotency key, 409
+    /// `outcome_unknown` if the provider may have acted.
+    pub async fn go(self: Box<Self>, vault: Arc<Vault>) -> Result<Answer, Refusal> {
+        // A client that leaves must not leave a call behind of which nobody knows how it ended.
+        let carried_out = tokio::spawn(async move { self.carry_out(&vault).await });
+        carried_out.await.unwrap_or_else(|error| {
+            tracing::error!(%error, "a proxied call failed");
+            Err(Refusal::internal())
+        })
+    }
+
+    async fn carry_out(self, vault: &Vault) -> Result<Answer, Refusal> {
+        let Self { request, row, once } = self;
+        let began = Instant::now();
+        let limits = Limits { timeout: PROVIDER_DEADLINE, answer_bytes: MOST_BYTES };
+        let outcome = vault.outbound.send_bounded(request, limits).await;
+        let took = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let row = AuditEntry { action: "proxy.answer".into(), outcome: Outcome::Done, reason: None, context: None, ..row };
+        match outcome {
+            Ok(bounded) => {
+                let answer = told(&bounded, took);
+                let report =
+                    json!({ "status_code": answer["status_code"], "duration_ms": took, "body_bytes": bounded.answer.body().len() });
+                let kept = once.map(|once| once.answered(vault, &answer)).transpose();
+                record(vault, row.report(&report.to_string()), kept.ok().flatten()).await;
+                Ok(Answer::Json(answer))
+            }
+            Err(error) => {
+                let refusal = refusal(&error, once.is_some());
+                let effect = once.map(|once| if error.may_have_arrived() { once.lost() } else { once.freed() });
+                record(vault, row.refused(refusal.code(), Some(&error.to_string())), effect).await;
+                Err(refusal)
+            }
+        }
+    }
+}
+
+/// Writes down how the call ended. It has ended whether that succeeds or not; the intent stands on record, and a key without an end is in doubt.
+async fn record(vault: &Vault, row: AuditEntry, effect: Option<Effect>) {
+    let commit = effect.into_iter().fold(Commit::new(row), Commit::effect);
+    if let Err(error) = vault.commit(commit, Instant::now() + COMMIT_DEADLINE).await {
+        tracing::error!(%error, "how a proxied call ended cannot be recorded");
+    }
+}
+
+/// What the client is told: the contract's `ApprovalResult`.
+fn told(bounded: &Bounded, took: u64) -> Value {
+    let answer = &bounded.answer;
+    let status = answer.status().as_u16();
+    let hint = match status {
+        401 => Some("The provider did not accept the credential: connect again, or have an operator replace the secret."),
+        403 => Some("The provider knows the credential and does not allow this: its scopes or the account's rights may be too small."),
+        _ => None,
+    };
+    json!({
+        "status_code": status,
+        "headers": headers(answer.headers()),
+        "body_b64": STANDARD.encode(answer.body()),
+        "body_truncated": bounded.truncated,
+        "duration_ms": took,
+        "credential_hint": hint,
+    })
+}
+
+/// One value per name, as the contract has it.
+fn headers(headers: &HeaderMap) -> BTreeMap<&str, String> {
+    let names = headers.keys().map(http::HeaderName::as_str).filter(|name| !OF_THE_CONNECTION.contains(name));
+    let joined = |name: &str| {
+        let values = headers.get_all(name).iter().map(|value| String::from_utf8_lossy(value.as_bytes()));
+        values.collect::<Vec<_>>().join(", ")
+    };
+    names.map(|name| (name, joined(name))).collect()
+}
+
+fn refusal(error: &EgressError, keyed: bool) -> Refusal {
+    let bad_gateway = |message: &str| Refusal::new(StatusCode::BAD_GATEWAY, "provider_error", message);
+    match error {
+        EgressError::Refused { host, reason } => Refusal::blocked_destination(format!("The vault does not call {host}: {reason}.")),
+        EgressError::Unreachable { .. } => bad_gateway("The provider cannot be reached, so nothing was sent. Try again later."),
+        _ if keyed => super::once::unknown_outcome(),
+        EgressError::Timeout { .. } => {
+            let message = "The provider did not answer in time. It may have acted on the call all the same.";
+            Refusal::new(StatusCode::GATEWAY_TIMEOUT, "provider_timeout", message)
+        }
+        EgressError::Broken { .. } | EgressError::TooLarge { .. } => {
+            bad_gateway("The connection to the provider broke. It may have acted on the call all the same.")
+        }
+    }
+}
