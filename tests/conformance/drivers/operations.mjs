@@ -21,6 +21,23 @@ const FIRST = {
   poll_connect_session: ["session_token"],
   verify_user_token: ["token"],
   verify_identity_assertion: ["token"],
+  "agents.get": ["agent_id"],
+  "agents.get_by_name": ["name"],
+  "agents.update": ["agent_id"],
+  "agents.suspend": ["agent_id"],
+  "agents.resume": ["agent_id"],
+  "agents.delete": ["agent_id"],
+  "agents.mint_key": ["agent_id"],
+  "agents.list_keys": ["agent_id"],
+  "agents.deprecate_key": ["agent_id", "key_id"],
+  "agents.undeprecate_key": ["agent_id", "key_id"],
+  "agents.revoke_key": ["agent_id", "key_id"],
+  "keys.rotate": ["key_id"],
+  "keys.revoke": ["key_id"],
+  "provider_specs.get": ["kind", "provider_id"],
+  "provider_specs.list_operations": ["kind", "provider_id"],
+  "provider_specs.get_operation": ["kind", "provider_id", "operation_id"],
+  "spans.emit": ["spans"],
 };
 
 /** Arguments whose own keys have TypeScript's names. */
@@ -34,6 +51,9 @@ function argument(name, value) {
   if (NAMED.includes(name)) {
     return renamed(value, camel);
   }
+  if (name === "spans") {
+    return value.map((span) => renamed(span, camel));
+  }
   return SECONDS.includes(name) ? value * 1000 : value;
 }
 
@@ -41,9 +61,17 @@ function argument(name, value) {
 function values({ operation, arguments: given }) {
   const first = (FIRST[operation] ?? []).filter((name) => name in given);
   const options = Object.entries(given).filter(([name]) => !first.includes(name));
-  const positional = first.map((name) => given[name]);
+  const positional = first.map((name) => argument(name, given[name]));
   const rest = Object.fromEntries(options.map(([name, value]) => [camel(name), argument(name, value)]));
   return options.length > 0 ? [...positional, rest] : positional;
+}
+
+/** The method of an operation; a name with a dot is one of a namespace's. */
+function method(client, operation) {
+  const names = operation.split(".").map(camel);
+  const name = names.pop();
+  const owner = names.reduce((of, part) => of[part], client);
+  return (...given) => owner[name](...given);
 }
 
 /** A result in the wire's names. What no printed form of a model shows is read from its getter. */
@@ -91,7 +119,7 @@ async function call(given) {
     try {
       const { failing } = given.arguments;
       const error = failing && (await failure(client, failing));
-      return { result: plain(await client[camel(given.operation)](...(failing ? [error] : values(given)))) };
+      return { result: plain(await method(client, given.operation)(...(failing ? [error] : values(given)))) };
     } finally {
       await client.close();
     }
