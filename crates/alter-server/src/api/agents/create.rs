@@ -42,7 +42,11 @@ impl Call for CreateAgent {
         }
         let agent = Agent { asked, ..wanted(vault, app, request.body)? };
         note(row, |row| row.subject("agent", agent.id));
-        if vault.store.agent_by_name(app, agent.name.clone()).await?.is_some() {
+        if let Some(named) = vault.store.agent_by_name(app, agent.name.clone()).await? {
+            // The same request, sent twice at once: the other one has made it since it was looked for.
+            if let Some(asked) = asked.filter(|asked| named.asked.is_some_and(|made| made.key == asked.key)) {
+                return repeated(vault, &named, asked).await;
+            }
             let message = format!("There is an agent named {} already. Choose another name, or use that agent.", agent.name);
             return Err(Refusal::new(StatusCode::CONFLICT, "agent_name_exists", message));
         }
