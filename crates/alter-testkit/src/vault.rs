@@ -36,6 +36,14 @@ impl Vault {
     /// # Errors
     /// When the program cannot be started, ends early, or is not ready in time; the error has what it printed.
     pub fn start(program: &Path) -> io::Result<Self> {
+        Self::start_in(program, &[])
+    }
+
+    /// As [`start`](Self::start), with settings from the environment.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start).
+    pub fn start_in(program: &Path, settings: &[(&str, &str)]) -> io::Result<Self> {
         let folder = tempfile::Builder::new().prefix("alter-vault-").tempdir()?;
         remove_when_interrupted(folder.path());
         let address = free_address()?;
@@ -43,7 +51,7 @@ impl Vault {
         let mut command = alter(program);
         command.arg("serve").arg("--data-dir").arg(folder.path().join("data")).arg("--address").arg(address.to_string());
         // One key sends all that a test or a measurement sends.
-        command.env("ALTER_RATE_LIMIT_RPM", "10000000");
+        command.env("ALTER_RATE_LIMIT_RPM", "10000000").envs(settings.iter().copied());
         command.stdin(Stdio::null()).stdout(printed.try_clone()?).stderr(printed);
         let child = Guarded::spawn(&mut command)?;
         let vault = Self { child, folder, program: program.to_owned(), address };

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use alter_testkit::browser::Browser;
 use alter_testkit::oauth::{CLIENT_ID, CLIENT_SECRET, OAuthServer, Rotation};
+use alter_testkit::provider::{Account, Credential, Provider};
 use alter_testkit::vault::Vault;
 use serde_json::{Map, Value, json};
 use tempfile::NamedTempFile;
@@ -20,7 +21,7 @@ use crate::report::Failure;
 pub type Played = Vec<Told>;
 
 /// Scopes of the key `main`.
-const MAIN: [&str; 11] = [
+const MAIN: [&str; 12] = [
     "tokens:retrieve",
     "grants:write",
     "secrets:write",
@@ -31,8 +32,11 @@ const MAIN: [&str; 11] = [
     "keys:admin",
     "keys:derive",
     "providers:read",
+    "proxy:execute",
     "spans:emit",
 ];
+/// The value of the managed secrets.
+const CREDENTIAL: &str = "canary";
 /// The OAuth provider.
 const PROVIDER: &str = "drive";
 /// The people whose tokens scenarios use.
@@ -44,6 +48,8 @@ pub struct Stage {
     people: People,
     /// Consents by itself.
     _provider: OAuthServer,
+    /// The API behind the secret `mail`, which the vault calls.
+    api: Provider,
     /// The provider's entry, in a file.
     entry: NamedTempFile,
     /// What the API behind the secret `mail` can do, in a file.
@@ -58,7 +64,10 @@ impl Stage {
     /// # Errors
     /// When one of them does not start.
     pub fn set(project: &Project) -> Result<Self, Failure> {
-        let vault = Vault::start(&project.built("alter"))?;
+        let api = Provider::start()?;
+        let credential = Credential::Header { name: "authorization".into(), value: format!("Bearer {CREDENTIAL}") };
+        api.open("/mail/", Account { credentials: vec![credential], answer: None });
+        let vault = Vault::start_in(&project.built("alter"), &[("ALTER_EGRESS_ALLOW", &api.address().to_string())])?;
         let people = People::start(project, &vault.url())?;
         let tokens = PERSONS.iter().map(|name| Ok((*name, people.token(name)?))).collect::<Result<_, Failure>>()?;
         let provider = OAuthServer::start(Rotation::None)?;
@@ -66,7 +75,7 @@ impl Stage {
         std::fs::write(entry.path(), entry_of(&provider).to_string())?;
         let document = NamedTempFile::new()?;
         std::fs::write(document.path(), mail_api().to_string())?;
-        Ok(Self { vault, people, _provider: provider, entry, document, tokens })
+        Ok(Self { vault, people, _provider: provider, api, entry, document, tokens })
     }
 
     /// Plays all scenarios with one client, and judges each step.
@@ -153,16 +162,17 @@ impl Stage {
             keys[name] = one(&["key", "create", "--app", app, "--agent", name], "")?["api_key"].clone();
         }
         for slug in ["mail", "crm"] {
-            secrets[slug] =
-                one(&["secret", "create", slug, "--app", app, "--bearer", "--allow-host", "api.example.com", "--stdin"], "canary")?["id"]
-                    .clone();
+            let api = self.api.address().to_string();
+            let hosts = ["--allow-host", "api.example.com", "--allow-host", &api];
+            let create = ["secret", "create", slug, "--app", app, "--bearer", "--stdin"];
+            secrets[slug] = one(&[&create[..], &hosts].concat(), CREDENTIAL)?["id"].clone();
             grants[slug] = one(&["grant", "create", "--app", app, "--secret", slug], "")?["grant_id"].clone();
         }
         one(&["spec", "load", "mail", "--app", app, "--file", &self.document.path().to_string_lossy()], "")?;
         let jwks = serde_json::from_str::<Value>(&Browser::default().get(&format!("{}/.well-known/jwks.json", self.vault.url()))?.text)?;
         let names = json!({
             "app": made["id"], "vault": self.vault.url(), "jwks": jwks, "key": keys, "agent": agents, "secret": secrets, "grant": grants,
-            "issuer": self.people.issuer, "token": self.tokens, "null": null,
+            "issuer": self.people.issuer, "token": self.tokens, "null": null, "mail_api": format!("{}/mail/emails", self.api.url()),
         });
         match names {
             Value::Object(names) => Ok(names),
