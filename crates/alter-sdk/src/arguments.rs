@@ -226,6 +226,8 @@ macro_rules! arguments {
     )+};
 }
 
+pub(crate) use arguments;
+
 arguments! {
     /// Which grants to list.
     ///

@@ -27,7 +27,9 @@ mod arguments;
 mod assertion;
 mod client;
 mod host;
+mod managing;
 mod operations;
+mod proxying;
 mod request;
 mod transport;
 
@@ -45,6 +47,8 @@ pub use arguments::{
 pub use assertion::verify_identity_assertion;
 pub use client::{Agent, App, Builder, RequestRule, UserTokenGetter};
 pub use host::TokioHost;
+pub use managing::{Agents, DeriveKey, Keys, ListOperations, NewAgent, UpdateAgent};
+pub use proxying::{Proxied, ProxyRequest, WaitForApproval};
 pub use request::Request;
 pub use transport::{CaCertificates, TransportOptions};
 

@@ -17,7 +17,7 @@ use crate::client::{Agent, App, Handle};
 use crate::host::TokioHost;
 
 impl Handle {
-    async fn operate(&self, operation: Operation, args: Args) -> Result<Outcome> {
+    pub(crate) async fn operate(&self, operation: Operation, args: Args) -> Result<Outcome> {
         self.finish(self.client.operation(operation, args, None)?, |_| ()).await
     }
 
