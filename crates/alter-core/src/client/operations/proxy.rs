@@ -11,6 +11,7 @@ use crate::context;
 use crate::error::{Error, Kind, Result};
 use crate::given::{Args, Given};
 use crate::host::{Answer, Host};
+use crate::injection::is_reserved_header;
 use crate::model::{ApprovalResult, PendingApproval};
 use crate::url::{quoted, template};
 
@@ -18,28 +19,6 @@ pub(super) const PATH: &str = "/sdk/proxy";
 
 /// Longest idempotency key, in characters.
 const LONGEST_IDEMPOTENCY_KEY: usize = 255;
-
-/// Headers that say who calls, or as what: the vault alone sets them.
-const RESERVED: [&str; 18] = [
-    "host",
-    "authorization",
-    "proxy-authorization",
-    "authentication",
-    "cookie",
-    "set-cookie",
-    "x-api-key",
-    "x-auth-token",
-    "x-amz-security-token",
-    "x-amz-date",
-    "x-amz-content-sha256",
-    "x-goog-authorization",
-    "x-goog-iam-authorization-token",
-    "x-stripe-account",
-    "x-shopify-access-token",
-    "x-http-method",
-    "x-http-method-override",
-    "x-method-override",
-];
 
 /// `proxy_request`. What a method and a URL may be is the vault's to say, since it makes the call.
 pub(super) fn request<H: Host>(client: &Client<H>, args: &mut Args) -> Result<Plan> {
@@ -159,7 +138,7 @@ fn check_header(field: &str, name: &Given, value: &Given) -> Result<()> {
     if value.as_text().is_none() {
         return Err(Error::invalid(format!("{field}[{shown}] must be text, not {}.", value.type_name())));
     }
-    if RESERVED.contains(&name.trim().to_ascii_lowercase().as_str()) {
+    if is_reserved_header(name) {
         return Err(Error::invalid(format!("{field} sets {shown}, which only the vault may set. Remove it.")));
     }
     if http::header::HeaderName::from_bytes(name.as_bytes()).is_err() {
