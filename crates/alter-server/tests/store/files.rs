@@ -46,7 +46,7 @@ async fn a_damaged_row_fails_its_own_calls_only() {
 /// A disk that is really full: the database may not grow.
 #[tokio::test]
 async fn a_full_disk_refuses_every_release_and_recovers() {
-    let vault = Vault::with(|options| options.limits.max_pages = Some(80));
+    let vault = Vault::with(|options| options.limits.max_pages = Some(120));
     let made = vault.furnished("shop").await;
     let filler = "x".repeat(4000);
     let mut written = 0;
@@ -57,7 +57,7 @@ async fn a_full_disk_refuses_every_release_and_recovers() {
             Ok(_receipt) => written += 1,
             Err(error) => break error,
         }
-        assert!(written < 1000, "80 pages of 4 KiB cannot hold this much");
+        assert!(written < 1000, "120 pages of 4 KiB cannot hold this much");
     };
     assert_eq!(error, StoreError::Full.into());
     assert!(written > 5, "it was full at once: {written}");
