@@ -32,7 +32,7 @@ pub enum AgentCommand {
     },
     /// Change what an agent is called, or what it may use
     #[command(
-        after_help = "Examples:\n  alter agent update planner --display-name \"Trip planner\"\n  alter agent update mailer --allow google:gmail.send --grace 1d\n\nWhat --allow names takes the place of everything that was allowed before."
+        after_help = "Examples:\n  alter agent update planner --display-name Planner\n  alter agent update mailer --allow google:gmail.send --grace 1d\n\nWhat --allow names takes the place of everything that was allowed before."
     )]
     Update {
         /// Name or id
