@@ -125,8 +125,8 @@ export class IdentityContext extends Model {
   }
 
   /**
-   * Where the memory of this identity is kept. Only of an object that the vault gave in this process, or that a verified
-   * assertion did: a copy opens nothing.
+   * Where the memory of this identity is kept. Only of an object that the vault gave in this process, or that a
+   * verified assertion did: a copy opens nothing.
    *
    * @throws MemoryIsolationError - The identity has no memory of its own; `code` says why.
    */
