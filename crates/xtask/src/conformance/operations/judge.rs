@@ -10,7 +10,7 @@ use super::driver::Told;
 use super::list::Expectation;
 
 /// Members of an exception that differ from call to call or are the SDK's own wording.
-const VOLATILE: [&str; 4] = ["request_id", "message", "hint", "help"];
+const VOLATILE: [&str; 5] = ["request_id", "message", "hint", "help", "duration_ms"];
 /// The length of what is shown of a key, such as `alter_rk_abcd`.
 const KEY_PREFIX: usize = 13;
 /// Texts without spaces from this length on are tokens.
@@ -135,6 +135,8 @@ mod tests {
         assert!(disagreement(&first, &with("00000000-0000-4000-8000-000000000000", "2026-11-27T11:00:00.123Z", "active")).is_empty());
         assert_eq!(disagreement(&first, &with("8b0f9a52-3f51-4a7e-9c1d-0d6a5e7c1b2f", "2026-11-27T10:00:00Z", "revoked")).len(), 1);
         assert_eq!(disagreement(&first, &with("not-an-id", "2026-11-27T10:00:00Z", "active")).len(), 1);
+        let took = |millis: u64| told(&json!({"result": {"duration_ms": millis}}));
+        assert!(disagreement(&took(0), &took(1)).is_empty());
         let key = |text: &str, prefix: &str| told(&json!({"result": {"api_key": text, "key_prefix": prefix}}));
         let first_key = key("alter_rk_abcdefghijklmnopqrstuv_iwpykn", "alter_rk_abcd");
         assert!(disagreement(&first_key, &key("alter_ak_k7q2mzt4yb6xw3n5p2adfh_4gj2vw", "alter_ak_k7q2")).is_empty());
