@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use super::driver::Told;
 use super::list::Expectation;
 
-/// Members of an exception that differ from call to call or are the SDK's own wording.
+/// Members that differ from call to call, or are the SDK's own wording.
 const VOLATILE: [&str; 5] = ["request_id", "message", "hint", "help", "duration_ms"];
 /// The length of what is shown of a key, such as `alter_rk_abcd`.
 const KEY_PREFIX: usize = 13;
