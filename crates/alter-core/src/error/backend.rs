@@ -116,7 +116,8 @@ fn has_no_row(status: u16) -> bool {
 pub(super) fn message(kind: Kind, body: &Map<String, Value>, status: u16) -> String {
     match (kind, text(body, "message")) {
         (Kind::BlockedDestination, _) => {
-            "The vault does not let this credential go to the URL's host. Check the URL, or add the host to the secret's allowed hosts."
+            "The vault does not send this credential to the URL's host; details say why. Check the URL, or have an operator add the host to the \
+             secret's allowed hosts, or for calls that the vault makes its address to egress.allow."
                 .into()
         }
         (_, Some(message)) if !message.is_empty() => bounded(message),
