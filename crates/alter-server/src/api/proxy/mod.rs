@@ -82,6 +82,8 @@ impl Call for RunProxied {
         if let Some(once) = &once
             && let Some(before) = once.before(vault).await?
         {
+            // Nothing is released: the provider's answer is told once more.
+            note(row, |row| AuditEntry { outcome: Outcome::Done, ..row });
             return Ok(Verdict { effects: Vec::new(), answer: Answer::Json(before) });
         }
         let proxied = ProxiedUse::new(vault, request, &asked).await?;

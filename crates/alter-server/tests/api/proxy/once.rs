@@ -30,6 +30,8 @@ async fn a_repetition_gets_the_first_answer() {
     // Why and for whom may be said differently, what may not.
     let again = site.call("/mail/x", keyed(json!({"reason": "again"}))).await.json();
     assert_eq!((&first["status_code"], &first), (&json!(200), &again));
+    let row = &site.rows(1).await[0];
+    assert_eq!((&row["action"], &row["outcome"], &row["reason"]), (&json!("proxy.call"), &json!("done"), &json!("again")), "nothing left");
     for other in [json!({"body": {"n": 2}}), json!({"method": "PUT"}), json!({"headers": {"x-a": "b"}}), json!({"query_params": {"a": 1}})]
     {
         let answer = site.call("/mail/x", keyed(other.clone())).await;
