@@ -7,6 +7,7 @@
 pub mod assertion;
 pub mod challenge;
 pub mod client;
+pub mod content_match;
 pub mod context;
 pub mod encoding;
 pub mod error;

@@ -1,5 +1,6 @@
 //! `content_match_rule`: a request rule about what a call does and to what.
 
+use crate::content_match::{FAMILIES, LONGEST_AGE, LONGEST_NAME, LONGEST_OPERATION, MOST_CONDITIONS, MOST_ENTRIES, MOST_FIELDS};
 use crate::error::{Error, Result};
 use crate::given::{Args, Given, filled};
 use crate::json;
@@ -7,20 +8,9 @@ use crate::json;
 use super::time_windows;
 
 const EFFECTS: [&str; 3] = ["deny", "redact", "step_up"];
-const FAMILIES: [&str; 6] = ["send", "read", "write", "delete", "admin", "payment"];
 const OPERATORS: [&str; 8] = ["equals", "any_in", "not_subset_of", "gt", "gte", "lt", "lte", "outside_windows"];
-/// Longest id of an operation, in characters.
-const LONGEST_OPERATION: usize = 255;
-/// Most operations and families together.
-const MOST_ENTRIES: usize = 100;
-const MOST_CONDITIONS: usize = 20;
-/// Longest name of a parameter or a field, in characters.
-const LONGEST_NAME: usize = 120;
 const MOST_PATTERNS: usize = 200;
 const LONGEST_PATTERN: usize = 512;
-const MOST_FIELDS: usize = 50;
-/// Longest time since the sign-in, in seconds.
-const LONGEST_AGE: i128 = 86_400;
 
 /// The rule as JSON.
 ///
@@ -162,7 +152,7 @@ fn redacted_fields(value: Given, effect: &str) -> Result<Option<Vec<String>>> {
 
 fn session_age(value: Given, effect: &str) -> Result<Option<i128>> {
     match (effect, value) {
-        ("step_up", Given::Whole(seconds)) if (1..=LONGEST_AGE).contains(&seconds) => Ok(Some(seconds)),
+        ("step_up", Given::Whole(seconds)) if (1..=i128::from(LONGEST_AGE)).contains(&seconds) => Ok(Some(seconds)),
         ("step_up", _) => Err(Error::invalid(format!("max_session_age_seconds must be a whole number, 1 to {LONGEST_AGE}."))),
         (_, Given::Null) => Ok(None),
         _ => Err(Error::invalid("max_session_age_seconds goes with effect \"step_up\" only.")),

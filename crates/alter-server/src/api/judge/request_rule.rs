@@ -6,6 +6,8 @@
 
 use std::time::Duration;
 
+use alter_core::client::LONGEST_RULE;
+use alter_core::content_match::{FAMILIES, LONGEST_AGE, LONGEST_NAME, LONGEST_OPERATION, MOST_CONDITIONS, MOST_ENTRIES, MOST_FIELDS};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::Method;
@@ -13,18 +15,8 @@ use serde_json::{Map, Value};
 
 use crate::api::refusal::Refusal;
 
-/// Longest header, in characters, checked before anything is decoded.
-const MAX_HEADER: usize = 4096;
-const MAX_MATCHES: usize = 100;
-const MAX_OPERATION: usize = 255;
-const MAX_PARAMS: usize = 20;
-const MAX_REDACT_FIELDS: usize = 50;
-const MAX_REDACT_FIELD: usize = 120;
-const MAX_SESSION_AGE: u64 = 86_400;
-
 /// Families that follow from the HTTP method alone.
 const METHOD_FAMILIES: &[&str] = &["read", "write", "delete"];
-const FAMILIES: &[&str] = &["send", "read", "write", "delete", "admin", "payment"];
 
 /// What a rule that applies does.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,8 +47,8 @@ impl RequestRule {
         if header.is_empty() {
             return Ok(None);
         }
-        if header.len() > MAX_HEADER {
-            return Err(invalid(format!("is longer than {MAX_HEADER} characters")));
+        if header.len() > LONGEST_RULE {
+            return Err(invalid(format!("is longer than {LONGEST_RULE} characters")));
         }
         let bytes = URL_SAFE_NO_PAD.decode(header).map_err(|_| invalid("is not base64url without padding"))?;
         let envelope: Map<String, Value> = serde_json::from_slice(&bytes).map_err(|_| invalid("is not a JSON object"))?;
@@ -76,16 +68,16 @@ impl RequestRule {
         only_members(body, &["match", "params", "effect", "redact", "step_up"], "rule_body")?;
         let matched = body.get("match").and_then(Value::as_object).ok_or_else(|| invalid("has no object rule_body.match"))?;
         only_members(matched, &["operations", "families"], "rule_body.match")?;
-        let operations = texts(matched.get("operations"), "rule_body.match.operations", MAX_OPERATION)?;
-        let families = texts(matched.get("families"), "rule_body.match.families", MAX_OPERATION)?;
+        let operations = texts(matched.get("operations"), "rule_body.match.operations", LONGEST_OPERATION)?;
+        let families = texts(matched.get("families"), "rule_body.match.families", LONGEST_OPERATION)?;
         if let Some(unknown) = families.iter().position(|family| !FAMILIES.contains(&family.as_str())) {
             return Err(invalid(format!("names an unknown family at rule_body.match.families[{unknown}]")));
         }
         if operations.is_empty() && families.is_empty() {
             return Err(invalid("matches nothing: rule_body.match needs operations or families"));
         }
-        if operations.len() + families.len() > MAX_MATCHES {
-            return Err(invalid(format!("names more than {MAX_MATCHES} operations and families")));
+        if operations.len() + families.len() > MOST_ENTRIES {
+            return Err(invalid(format!("names more than {MOST_ENTRIES} operations and families")));
         }
         let params = params(body.get("params"))?;
         let needs_description = params > 0 || !families.iter().any(|family| METHOD_FAMILIES.contains(&family.as_str()));
@@ -191,17 +183,17 @@ fn effect(body: &Map<String, Value>) -> Result<Effect, Refusal> {
         ("deny", None, None) => Ok(Effect::Deny),
         ("redact", Some(Value::Object(redact)), None) => {
             only_members(redact, &["fields"], "rule_body.redact")?;
-            let fields = texts(redact.get("fields"), "rule_body.redact.fields", MAX_REDACT_FIELD)?;
-            if fields.is_empty() || fields.len() > MAX_REDACT_FIELDS {
-                return Err(invalid(format!("needs 1 to {MAX_REDACT_FIELDS} rule_body.redact.fields")));
+            let fields = texts(redact.get("fields"), "rule_body.redact.fields", LONGEST_NAME)?;
+            if fields.is_empty() || fields.len() > MOST_FIELDS {
+                return Err(invalid(format!("needs 1 to {MOST_FIELDS} rule_body.redact.fields")));
             }
             Ok(Effect::Redact { fields })
         }
         ("step_up", None, Some(Value::Object(step_up))) => {
             only_members(step_up, &["max_session_age_seconds"], "rule_body.step_up")?;
-            let age = step_up.get("max_session_age_seconds").and_then(Value::as_u64).filter(|age| (1..=MAX_SESSION_AGE).contains(age));
+            let age = step_up.get("max_session_age_seconds").and_then(Value::as_u64).filter(|age| (1..=LONGEST_AGE).contains(age));
             age.map(|max_session_age_seconds| Effect::StepUp { max_session_age_seconds })
-                .ok_or_else(|| invalid(format!("needs rule_body.step_up.max_session_age_seconds between 1 and {MAX_SESSION_AGE}")))
+                .ok_or_else(|| invalid(format!("needs rule_body.step_up.max_session_age_seconds between 1 and {LONGEST_AGE}")))
         }
         ("deny" | "redact" | "step_up", _, _) => Err(invalid("has members that do not fit rule_body.effect")),
         _ => Err(invalid("has an unknown rule_body.effect; known: deny, redact, step_up")),
@@ -212,8 +204,8 @@ fn effect(body: &Map<String, Value>) -> Result<Effect, Refusal> {
 fn params(value: Option<&Value>) -> Result<usize, Refusal> {
     let Some(value) = value else { return Ok(0) };
     let list = value.as_array().ok_or_else(|| invalid("has a rule_body.params that is not a list"))?;
-    if list.len() > MAX_PARAMS {
-        return Err(invalid(format!("has more than {MAX_PARAMS} rule_body.params")));
+    if list.len() > MOST_CONDITIONS {
+        return Err(invalid(format!("has more than {MOST_CONDITIONS} rule_body.params")));
     }
     for (index, condition) in list.iter().enumerate() {
         let whole = condition.as_object().is_some_and(|c| {
