@@ -1,4 +1,4 @@
-//! What the vault keeps: apps, keys, operators, managed secrets, credentials, grants, agents, tickets, callers.
+//! What the vault keeps: apps, keys, operators, managed secrets, credentials, grants, agents, tickets, approvals, callers.
 //!
 //! These are plain data. Rules about them live where they are judged (`api`), and nothing here knows how it is stored. No type here
 //! holds a secret value: keys are present as digests, credentials as sealed envelopes ([`crate::crypto::SealedSecret`]).
@@ -6,6 +6,7 @@
 mod agent;
 mod app;
 mod app_settings;
+mod approval;
 mod credential;
 mod grant;
 mod id;
@@ -19,13 +20,16 @@ mod spec;
 mod ticket;
 
 pub use agent::{Agent, AgentKind, AgentScopes, AgentStatus, AskedOnce, Staged};
-pub use app::{Actor, App, AppSettings, CallerType, Operator, OperatorRole};
+pub use app::{Actor, App, AppSettings, ApprovalSettings, CallerType, Operator, OperatorRole};
 pub use app_settings::{origin, return_url};
+pub use approval::{About, Approval, ApprovalStatus, Approver, Decider, Decision, Gate, GateStatus};
 pub use credential::{Account, Credential, CredentialKind, CredentialState, Lease};
 pub use grant::{
     Grant, GrantFilter, GrantKind, GrantPolicy, GrantStatus, ListedGrant, Membership, Opens, Restrictions, ScopeMismatch, ShownStatus, View,
 };
-pub use id::{ActorId, AgentId, AppId, CredentialId, DataKeyId, GrantId, KeyId, OperatorId, RegistrationId, SecretId, SpecId, TicketId};
+pub use id::{
+    ActorId, AgentId, AppId, ApprovalId, CredentialId, DataKeyId, GateId, GrantId, KeyId, OperatorId, RegistrationId, SecretId, SpecId, TicketId,
+};
 pub use key::{ApiKey, KeyDigest, KeyRate, KeyStatus, RateCount, SharedRate, display_prefix};
 pub use network::Networks;
 pub use principal::{Person, Principal};

@@ -17,7 +17,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tower::ServiceExt;
 
-use crate::api::{self, HostPolicy, Peer, Vault};
+use crate::api::{self, Attendant, HostPolicy, Peer, Vault};
 use crate::config::Config;
 use crate::egress::Egress;
 use crate::error::{StartError, StartErrorKind};
@@ -129,6 +129,7 @@ impl Server {
         let places = Arc::new(Semaphore::new(self.limits.connections));
         // Ends with this function: whoever stops the vault stops looking at its files.
         let _reloading = self.tls.as_ref().map(Tls::keep_current);
+        let attending = tokio::spawn(Attendant::attend(Arc::clone(&self.vault)));
         let mut stop = std::pin::pin!(stop);
         loop {
             let accepted = tokio::select! {
@@ -147,10 +148,13 @@ impl Server {
             }
         }
         drop(self.listener);
+        attending.abort();
         let in_flight = async {
             open.shutdown().await;
             // What was ended here is ended at the provider, too: this may be the only one who knows the tokens.
             self.vault.revocations.idle().await;
+            // An approved call that has left is not left without an end.
+            self.vault.approvals.idle().await;
         };
         if tokio::time::timeout(self.limits.stop_patience, in_flight).await.is_err() {
             tracing::warn!("calls in flight did not finish in time");

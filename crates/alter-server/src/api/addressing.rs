@@ -9,7 +9,6 @@ use serde_json::{Map, Value, json};
 use super::Vault;
 use super::acting::Acting;
 use super::grants::held;
-use super::people;
 use super::pipeline::{Admitted, note};
 use super::refusal::Refusal;
 use crate::audit::AuditEntry;
@@ -56,22 +55,26 @@ impl Wanted {
         }
     }
 
-    /// The grant, as the sender of a request may use it; the row learns it as soon as it is known.
+    /// Puts into the row what the client named.
+    pub fn describe(&self, row: &mut AuditEntry) {
+        if let Self::Provider { slug, .. } = self {
+            note(row, |row| row.provider(slug));
+        }
+    }
+
+    /// The grant, as the sender of a request may use it on behalf of `person`; the row learns it as soon as it is known.
     ///
     /// # Errors
-    /// 404 `grant_not_found`, 409 `ambiguous_grant`, 422 `groups_unknown`, and what is wrong with the user's token.
+    /// 404 `grant_not_found`, 409 `ambiguous_grant`, 422 `groups_unknown`.
     pub async fn find(
         &self,
         vault: &Vault,
         request: &Admitted<'_>,
-        user_token: Option<&str>,
+        person: Option<Membership>,
         row: &mut AuditEntry,
     ) -> Result<GrantAccess, Refusal> {
-        if let Self::Provider { slug, .. } = self {
-            note(row, |row| row.provider(slug));
-        }
         let app = request.key.app;
-        let caller = Caller::of(vault, request, user_token).await?;
+        let caller = Caller::of(request, person);
         let grant = self.grant(vault, app, &caller).await?;
         note(row, |row| row.grant(grant));
         let access = find(vault, app, grant).await?;
@@ -125,17 +128,13 @@ enum Caller {
 }
 
 impl Caller {
-    async fn of(vault: &Vault, request: &Admitted<'_>, user_token: Option<&str>) -> Result<Self, Refusal> {
-        let person = match user_token {
-            None => None,
-            Some(token) => Some(people::membership(vault, request.key.app, token).await?),
-        };
-        Ok(match (&request.acting, person) {
+    fn of(request: &Admitted<'_>, person: Option<Membership>) -> Self {
+        match (&request.acting, person) {
             // An app that speaks for an agent keeps its own reach here; the agent had to be an active one.
             (Acting::Agent { agent, through_app: false }, person) => Self::Agent(agent.id, person),
             (_, Some(person)) => Self::Person(person),
             (_, None) => Self::App,
-        })
+        }
     }
 
     const fn is_agent(&self) -> bool {

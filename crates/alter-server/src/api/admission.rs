@@ -1,5 +1,7 @@
 //! What bounds the use of a key besides its scopes: where requests come from, and how many there are.
 
+use std::net::IpAddr;
+
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 
@@ -33,13 +35,17 @@ impl Default for Admission {
 }
 
 impl Admission {
+    /// Where a request came from, if that is known.
+    pub fn source(&self, parts: &Parts) -> Option<IpAddr> {
+        client_address::of(parts, self.trusted_proxies.as_ref())
+    }
+
     /// Refuses a request from where its key may not be used.
     ///
     /// # Errors
     /// 403 `ip_not_allowed`. The audit row has the address; the client is not told what the vault sees.
-    pub fn judge_address(&self, key: &ApiKey, parts: &Parts) -> Result<(), Refusal> {
+    pub fn judge_address(&self, key: &ApiKey, address: Option<IpAddr>) -> Result<(), Refusal> {
         let Some(networks) = &key.networks else { return Ok(()) };
-        let address = client_address::of(parts, self.trusted_proxies.as_ref());
         if address.is_some_and(|address| networks.contains(address)) {
             return Ok(());
         }

@@ -7,6 +7,7 @@ mod addressing;
 mod admin;
 mod admission;
 mod agents;
+mod approvals;
 mod body;
 mod catalogues;
 mod client_address;
@@ -66,6 +67,7 @@ pub use host::HostPolicy;
 pub(crate) use judge::destination::AllowedHost;
 pub use judge::reach::KNOWN_SCOPES;
 pub use pipeline::COMMIT_DEADLINE;
+pub use approvals::Attendant;
 use refusal::Refusal;
 
 /// A running vault: what every request needs. It holds no state that a call is judged by, so that several processes on one store behave as one vault.
@@ -99,6 +101,8 @@ pub struct Vault {
     pub logins: Refresher<Logins>,
     /// Telling providers that logins have ended.
     pub revocations: Revocations,
+    /// Looking after calls that wait for people.
+    pub approvals: Attendant,
     /// The URL under which browsers reach it, without a trailing slash: what links and the issuer of assertions are made of.
     pub public_url: String,
 }
@@ -123,6 +127,7 @@ impl Vault {
             hosts,
             admission: Admission::default(),
             readiness: Readiness::default(),
+            approvals: Attendant::default(),
             rotation: Rotation::new(opened.key_home),
             outbound: egress.guarded(),
             egress,
@@ -159,6 +164,7 @@ pub fn router(vault: Arc<Vault>) -> Router {
         .route("/sdk/token", post(retrieve_token))
         .route("/sdk/oauth/audit/api-call", post(report_call))
         .merge(proxy::router())
+        .merge(approvals::router())
         .merge(grants::router())
         .merge(keys::router())
         .merge(catalogues::router())

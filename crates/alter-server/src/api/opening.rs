@@ -50,13 +50,26 @@ pub async fn open(vault: &Vault, access: GrantAccess, url: &str, usage: &impl Us
         note(row, |row| row.provider(&credential.provider));
         return open_login(vault, &access, credential, url, usage).await;
     }
-    let secret = secret_of(&access)?;
-    note(row, |row| row.provider(&secret.slug));
-    judge_state(vault, &access, secret)?;
-    destination::judge(url, &secret.allowed_hosts)?;
-    usage.judge(vault, &access).await?;
-    let answer = secret_answer(vault, &access, secret)?;
+    judge(vault, &access, url, usage, row).await?;
+    let answer = secret_answer(vault, &access, secret_of(&access)?)?;
     Ok(Opened { access, answer })
+}
+
+/// Judges a grant for a call to `url`, and opens nothing.
+///
+/// # Errors
+/// As of [`open`], but for the refresh's.
+pub async fn judge(vault: &Vault, access: &GrantAccess, url: &str, usage: &impl Usage, row: &mut AuditEntry) -> Result<(), Refusal> {
+    if let (Opens::Login(_), Some(credential)) = (access.grant.opens, &access.credential) {
+        note(row, |row| row.provider(&credential.provider));
+        login::judge(vault, access, credential, url).await?;
+    } else {
+        let secret = secret_of(access)?;
+        note(row, |row| row.provider(&secret.slug));
+        judge_state(vault, access, secret)?;
+        destination::judge(url, &secret.allowed_hosts)?;
+    }
+    usage.judge(vault, access).await
 }
 
 /// The managed secret that places what the grant opens.

@@ -5,13 +5,14 @@
 //! → commit (nonce, rate limit, key and grant still in force) → answer
 //! ```
 //!
-//! What later versions add (principals, policies, approvals) takes its place in [`judge`](super::judge). Three rules hold for all:
+//! Three rules hold for all:
 //!
 //! * Until the key's digest is known there is nobody to account to: an unknown key is refused and logged, without an audit row.
 //! * From then on every outcome is one [`Store::commit`](crate::store::Store::commit): the row, once the signature has proven it the nonce and
 //!   the request's place in the count of its key, and the effects. The answer, which may hold a credential, leaves only after that commit has succeeded.
 //! * The client is told what the refusal says; the real reason stands in the row.
 
+use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use alter_core::client::CANCEL_MARKER;
@@ -34,6 +35,7 @@ use super::refusal::Refusal;
 use super::request_id::RequestId;
 use super::signed::SignedHeaders;
 use crate::audit::{AuditEntry, ChainId, Outcome};
+use crate::clock::Timestamp;
 use crate::model::{Actor, ActorId, AgentStatus, ApiKey, KeyStatus, RateCount};
 use crate::store::{Commit, CommitError, Declined, Effect, Entity, Nonce, RateState};
 
@@ -50,14 +52,42 @@ const ACTOR_ID: HeaderName = HeaderName::from_static(headers::ACTOR_ID);
 pub struct Admitted<'a> {
     /// The key that signed it.
     pub key: &'a ApiKey,
+    /// What its sender said about it.
+    pub claims: Claims<'a>,
     /// Who acts.
     pub acting: Acting,
     /// What it may do.
     pub reach: Reach,
-    /// The deny rule that it carries, if any.
+    /// The rule that it carries, if any.
     pub rule: Option<RequestRule>,
     /// Its body.
     pub body: &'a [u8],
+}
+
+/// What the sender of a request signed besides its body, and where it came from.
+#[derive(Clone, Debug)]
+pub struct Claims<'a> {
+    /// Scopes that the request narrows its key to; empty for all.
+    pub scope_constraints: &'a str,
+    /// The encoded request rule; empty for none.
+    pub request_rule: &'a str,
+    /// Who it says it is.
+    pub identity: Identity<'a>,
+    /// Where it came from, if that is known.
+    pub source: Option<IpAddr>,
+}
+
+impl<'a> Admitted<'a> {
+    /// Finds out who acts, and what they may do.
+    ///
+    /// # Errors
+    /// Those of scopes and constraints, the rule's shape, and the agent that acts.
+    pub async fn of(vault: &Vault, key: &'a ApiKey, claims: Claims<'a>, body: &'a [u8], while_suspended: bool) -> Result<Self, Refusal> {
+        let reach = Reach::of(&key.scopes, claims.scope_constraints)?;
+        let rule = RequestRule::parse(claims.request_rule)?;
+        let acting = Acting::of(vault, key, &reach, &claims.identity, while_suspended).await?;
+        Ok(Self { key, claims, acting, reach, rule, body })
+    }
 }
 
 /// What a call wants to happen: the changes, and the answer once they are durable.
@@ -74,6 +104,8 @@ pub enum Answer {
     Json(Value),
     /// 201 with JSON.
     Created(Value),
+    /// 202 with JSON.
+    Accepted(Value),
     /// 200 with JSON about a session that the client may give up (`/sdk/oauth/connect/session/cancel`).
     Session(Value),
     /// 204.
@@ -126,6 +158,7 @@ impl IntoResponse for Settled {
         let mut response = match self.outcome {
             Ok(Answer::Json(value)) => json(StatusCode::OK, &value),
             Ok(Answer::Created(value)) => json(StatusCode::CREATED, &value),
+            Ok(Answer::Accepted(value)) => json(StatusCode::ACCEPTED, &value),
             Ok(Answer::Session(value)) => {
                 let mut response = json(StatusCode::OK, &value);
                 response.headers_mut().insert(SESSION_CANCEL, HeaderValue::from_static("true"));
@@ -209,15 +242,7 @@ impl Attempt<'_> {
     /// Key state, clock, body hash, signature and identity. From the signature on the nonce counts.
     fn prove(&mut self, signed: &SignedHeaders<'_>, parts: &Parts, body: &[u8]) -> Result<(), Refusal> {
         let now = self.vault.clock.now();
-        if self.key.status == KeyStatus::Revoked {
-            return Err(key_revoked());
-        }
-        if self.key.expires_at.is_some_and(|end| end <= now) {
-            return Err(key_expired());
-        }
-        if self.key.works_until.is_some_and(|end| end <= now) {
-            return Err(key_superseded());
-        }
+        judge_key(self.key, now)?;
         signed.verify(parts, body, now.as_secs())?;
         let nonce = Nonce { key: self.key.id, value: signed.nonce.to_owned() };
         self.proof = Some((nonce, self.key.rate.counts(self.key.id, self.vault.admission.usual_limit)));
@@ -225,7 +250,7 @@ impl Attempt<'_> {
         Ok(())
     }
 
-    fn identify(&mut self, identity: &Identity<'_>, now: crate::clock::Timestamp) {
+    fn identify(&mut self, identity: &Identity<'_>, now: Timestamp) {
         if let Some((caller_type, caller)) = identity.caller {
             let id: ActorId = self.vault.keys.actor_id(self.key.app, caller_type, caller);
             note(&mut self.row, |row| row.caller(caller_type, caller, Some(id)));
@@ -238,15 +263,17 @@ impl Attempt<'_> {
 
     /// Source address, scopes and constraints, the shape of the request rule, then the call's own rules.
     async fn judge<C: Call>(&mut self, call: &C, signed: &SignedHeaders<'_>, parts: &Parts, body: &[u8]) -> Result<Verdict, Refusal> {
-        self.vault.admission.judge_address(self.key, parts)?;
-        let reach = Reach::of(&self.key.scopes, signed.scope_constraints)?;
-        let rule = RequestRule::parse(signed.request_rule)?;
-        let acting = Acting::of(self.vault, self.key, &reach, &Identity::of(signed)?, C::WHILE_SUSPENDED).await?;
-        self.suspended = acting.agent().is_some_and(|agent| agent.status != AgentStatus::Active);
-        if let Some(agent) = acting.agent() {
+        let source = self.vault.admission.source(parts);
+        self.vault.admission.judge_address(self.key, source)?;
+        let (scope_constraints, request_rule, identity) = (signed.scope_constraints, signed.request_rule, Identity::of(signed)?);
+        let claims = Claims { scope_constraints, request_rule, identity, source };
+        let admitted = Admitted::of(self.vault, self.key, claims, body, C::WHILE_SUSPENDED).await?;
+        let agent = admitted.acting.agent();
+        self.suspended = agent.is_some_and(|agent| agent.status != AgentStatus::Active);
+        if let Some(agent) = agent {
             note(&mut self.row, |row| row.subject("agent", agent.id));
         }
-        call.judge(self.vault, &Admitted { key: self.key, acting, reach, rule, body }, &mut self.row).await
+        call.judge(self.vault, &admitted, &mut self.row).await
     }
 
     /// Makes the outcome durable. Only its success releases the answer.
@@ -295,6 +322,23 @@ enum Interrupted {
     Refused(Refusal),
 }
 
+/// Judges whether a key is in force.
+///
+/// # Errors
+/// 401 `key_revoked`, `key_expired`, `key_rotated_grace_expired`.
+pub fn judge_key(key: &ApiKey, now: Timestamp) -> Result<(), Refusal> {
+    if key.status == KeyStatus::Revoked {
+        return Err(key_revoked());
+    }
+    if key.expires_at.is_some_and(|end| end <= now) {
+        return Err(key_expired());
+    }
+    if key.works_until.is_some_and(|end| end <= now) {
+        return Err(key_superseded());
+    }
+    Ok(())
+}
+
 fn key_revoked() -> Refusal {
     Refusal::unauthorized("key_revoked", "This API key was revoked. Use another one.")
 }
@@ -309,7 +353,7 @@ fn key_superseded() -> Refusal {
 }
 
 /// Whether what was judged is no longer what is there, so that a new judgement finds what to say.
-const fn may_be_judged_again(declined: Declined) -> bool {
+pub const fn may_be_judged_again(declined: Declined) -> bool {
     matches!(
         declined,
         Declined::SecretChanged | Declined::Changed(Entity::Credential | Entity::Agent) | Declined::Exists(Entity::Agent | Entity::Ticket)
@@ -317,7 +361,7 @@ const fn may_be_judged_again(declined: Declined) -> bool {
 }
 
 /// What the client is told when the transaction found that the request must not be. `now` is Unix time in seconds.
-fn declined_refusal(declined: Declined, now: i64) -> Refusal {
+pub fn declined_refusal(declined: Declined, now: i64) -> Refusal {
     match declined {
         Declined::NonceReplayed => Refusal::unauthorized(
             "nonce_replayed",
@@ -336,6 +380,10 @@ fn declined_refusal(declined: Declined, now: i64) -> Refusal {
             "agent_key_limit_reached",
             "The agent has as many keys as it can have. Revoke one that is not used any more.",
         ),
+        Declined::TooManyApprovals => {
+            let message = "This application has as many calls waiting for people as it can have. Wait until some are decided.";
+            Refusal::new(StatusCode::TOO_MANY_REQUESTS, "too_many_pending_approvals", message).retry_after(30)
+        }
         Declined::LastKey => {
             let message =
                 "It is the agent's last key, and the agent could not act without it. Revoke it with force=true, or make another one first.";

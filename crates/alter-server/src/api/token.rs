@@ -8,6 +8,7 @@ use super::addressing::{Wanted, invalid, text};
 use super::judge::agent;
 use super::judge::request_rule::RequestRule;
 use super::opening::{Usage, open};
+use super::people;
 use super::pipeline::{Admitted, Answer, Call, Verdict, note};
 use super::refusal::Refusal;
 use crate::audit::{AuditEntry, Outcome};
@@ -25,7 +26,12 @@ impl Call for RetrieveToken {
         let asked = TokenRequest::parse(request.body)?;
         asked.describe(row);
         request.reach.require("tokens:retrieve")?;
-        let access = asked.wanted.find(vault, request, asked.user_token.as_deref(), row).await?;
+        asked.wanted.describe(row);
+        let person = match &asked.user_token {
+            Some(token) => Some(people::membership(vault, request.key.app, token).await?),
+            None => None,
+        };
+        let access = asked.wanted.find(vault, request, person, row).await?;
         let opened =
             open(vault, access, &asked.url, &Retrieval { rule: request.rule.as_ref(), agent: request.acting.agent() }, row).await?;
         Ok(Verdict { effects: vec![opened.effect()], answer: Answer::Json(opened.answer) })

@@ -9,7 +9,7 @@ use chacha20poly1305::{XChaCha20Poly1305, XNonce};
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 use super::KeyError;
-use crate::model::{AppId, CredentialId, DataKeyId, RegistrationId, SecretId, TicketId};
+use crate::model::{AppId, ApprovalId, CredentialId, DataKeyId, RegistrationId, SecretId, TicketId};
 
 const NONCE_BYTES: usize = 24;
 const FORMAT: u8 = 1;
@@ -40,6 +40,8 @@ pub enum SealedTo {
     Ticket(TicketId),
     /// An app's registration as a client.
     Registration(RegistrationId),
+    /// An approval.
+    Approval(ApprovalId),
 }
 
 impl SealedTo {
@@ -49,6 +51,7 @@ impl SealedTo {
             Self::Secret(id) => ("alter secret field v1", id.0.as_bytes()),
             Self::Credential(id) => ("alter credential field v1", id.0.as_bytes()),
             Self::Ticket(id) => ("alter ticket field v1", id.0.as_bytes()),
+            Self::Approval(id) => ("alter approval field v1", id.0.as_bytes()),
             Self::Registration(id) => ("alter registration field v1", id.0.as_bytes()),
         }
     }
@@ -60,6 +63,7 @@ impl fmt::Display for SealedTo {
             Self::Secret(id) => write!(f, "secret {id}"),
             Self::Credential(id) => write!(f, "credential {id}"),
             Self::Ticket(id) => write!(f, "ticket {id}"),
+            Self::Approval(id) => write!(f, "approval {id}"),
             Self::Registration(id) => write!(f, "registration {id}"),
         }
     }
@@ -74,9 +78,9 @@ macro_rules! sealed_to {
         }
     )+};
 }
-sealed_to!(SecretId => Secret, CredentialId => Credential, TicketId => Ticket, RegistrationId => Registration);
+sealed_to!(SecretId => Secret, CredentialId => Credential, TicketId => Ticket, RegistrationId => Registration, ApprovalId => Approval);
 
-/// The sealed values of one version of a managed secret, a credential, a ticket or a registration.
+/// The sealed values of one version of a managed secret, a credential, a ticket, a registration or an approval.
 #[derive(Clone, PartialEq, Eq)]
 pub struct SealedSecret {
     /// The id of the data key that seals the fields.

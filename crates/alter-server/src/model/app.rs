@@ -30,6 +30,30 @@ pub struct AppSettings {
     /// Whether a delegated grant that nothing narrows may be retrieved by its first holder, and not only used through the vault.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub retrieve_delegated: bool,
+    /// How people are asked.
+    #[serde(default, skip_serializing_if = "ApprovalSettings::is_usual")]
+    pub approvals: ApprovalSettings,
+}
+
+/// What an operator sets about calls that people have to agree to.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ApprovalSettings {
+    /// How long people have, in seconds; `None` for what is usual.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lasts_seconds: Option<u64>,
+    /// The URL at which it is told that a call waits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub webhook: Option<String>,
+    /// Which of its secrets signs what is told there: one more with each new one, and 0 while there was none.
+    #[serde(default)]
+    pub webhook_secret_version: u32,
+}
+
+impl ApprovalSettings {
+    fn is_usual(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 words! {

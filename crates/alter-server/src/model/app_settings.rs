@@ -104,7 +104,7 @@ mod tests {
 
     fn allowing(return_urls: &[&str], allowed_origins: &[&str]) -> AppSettings {
         let owned = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect();
-        AppSettings { return_urls: owned(return_urls), allowed_origins: owned(allowed_origins), retrieve_delegated: false }
+        AppSettings { return_urls: owned(return_urls), allowed_origins: owned(allowed_origins), ..AppSettings::default() }
     }
 
     #[test]

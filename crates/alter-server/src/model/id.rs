@@ -55,6 +55,10 @@ ids! {
     TicketId;
     /// The description of a provider's API.
     SpecId;
+    /// A call that waits for people; on the wire `approval_group_id`.
+    ApprovalId;
+    /// One decision that an approval takes; on the wire `approval_id`.
+    GateId;
     /// An app's registration as a client of a provider or an identity provider.
     RegistrationId;
 }

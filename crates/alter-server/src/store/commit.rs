@@ -4,7 +4,7 @@ use crate::audit::AuditEntry;
 use crate::clock::Timestamp;
 use crate::crypto::{KeyCheck, RootKey, SealedSecret, Wrapped};
 use crate::model::{
-    Account, Actor, Agent, AgentId, AgentStatus, ApiKey, App, AppId, AppSettings, Credential, CredentialId, DataKeyId, Grant, GrantId,
+    Account, Actor, Agent, AgentId, AgentStatus, ApiKey, App, AppId, AppSettings, Approval, Credential, CredentialId, DataKeyId, Grant, GrantId,
     GrantPolicy, KeyId, KeyStatus, ManagedSecret, Operator, OperatorId, ProviderSpec, RateCount, Registration, RegistrationId,
     ScopeMismatch, SecretId, Span, SpecId, Ticket, TicketId,
 };
@@ -335,6 +335,21 @@ pub enum Effect {
         /// The ticket.
         ticket: TicketId,
     },
+    /// A call begins to wait for people. Declined unless its grant is active and unexpired, and as
+    /// [`Declined::TooManyApprovals`](super::Declined::TooManyApprovals) if the app has as many under way as it can have.
+    CreateApproval {
+        /// The approval.
+        approval: Box<Approval>,
+        /// Its request.
+        sealed: SealedSecret,
+    },
+    /// An approval changes, and with `sealed` what is sealed of it. Declined unless the version is the stored one's successor.
+    UpdateApproval {
+        /// The approval as it shall be. Its app, grant, asker, digest and end cannot change.
+        approval: Box<Approval>,
+        /// What takes the place of the sealed request; `None` leaves it.
+        sealed: Option<SealedSecret>,
+    },
     /// A registration comes into being. Declined if the app is unknown or has one of this kind and name.
     CreateRegistration {
         /// The registration.
@@ -398,6 +413,7 @@ impl Effect {
             Self::CreateCredential { credential, .. } => Some(credential.app),
             Self::RenewCredential { renewal, .. } => Some(renewal.app),
             Self::CreateTicket { ticket, .. } | Self::UpdateTicket { ticket, .. } => Some(ticket.app),
+            Self::CreateApproval { approval, .. } | Self::UpdateApproval { approval, .. } => Some(approval.app),
             Self::CreateRegistration { registration, .. } | Self::UpdateRegistration { registration, .. } => Some(registration.app),
             Self::FlagScopeMismatch { app, .. }
             | Self::SetKeyStatus { app, .. }

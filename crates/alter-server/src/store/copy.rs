@@ -13,7 +13,7 @@ use super::sqlite::{self, SqliteOptions, SqliteSession};
 use super::{Access, OpenError};
 
 /// All tables, each behind those that it refers to.
-const TABLES: [&str; 22] = [
+const TABLES: [&str; 24] = [
     "master_keys",
     "root_keys",
     "apps",
@@ -26,6 +26,8 @@ const TABLES: [&str; 22] = [
     "credentials",
     "grants",
     "tickets",
+    "approvals",
+    "approval_gates",
     "registrations",
     "provider_specs",
     "spec_operations",

@@ -40,6 +40,8 @@ pub enum Entity {
     Registration,
     /// The description of a provider's API.
     Spec,
+    /// An approval.
+    Approval,
 }
 
 impl Entity {
@@ -56,6 +58,7 @@ impl Entity {
             Self::Ticket => "ticket",
             Self::Registration => "registration",
             Self::Spec => "spec",
+            Self::Approval => "approval",
         }
     }
 }
@@ -90,6 +93,9 @@ pub enum Declined {
     /// The agent has as many keys as it can have.
     #[error("the agent has as many keys as it can have")]
     TooManyKeys,
+    /// The app has as many approvals under way as it can have.
+    #[error("the app has as many approvals under way as it can have")]
+    TooManyApprovals,
     /// The agent would be without a key.
     #[error("it is the last key of its agent")]
     LastKey,
@@ -157,6 +163,7 @@ impl Declined {
             Self::KeySuperseded => "key_rotated_grace_expired",
             Self::RateLimited(_) => "rate_limit_exceeded",
             Self::TooManyKeys => "agent_key_limit_reached",
+            Self::TooManyApprovals => "too_many_pending_approvals",
             Self::LastKey => "last_active_key",
             Self::GrantRevoked => "grant_revoked",
             Self::GrantExpired => "grant_expired",
@@ -176,6 +183,7 @@ impl Declined {
             Self::Changed(Entity::Ticket) => "ticket_changed",
             Self::Changed(Entity::Registration) => "registration_changed",
             Self::Changed(Entity::Spec) => "spec_changed",
+            Self::Changed(Entity::Approval) => "approval_changed",
             Self::Changed(_) => "changed",
             Self::NotFound(Entity::App) => "app_not_found",
             Self::NotFound(Entity::Operator) => "operator_not_found",
@@ -187,6 +195,7 @@ impl Declined {
             Self::NotFound(Entity::Ticket) => "ticket_not_found",
             Self::NotFound(Entity::Registration) => "registration_not_found",
             Self::NotFound(Entity::Spec) => "spec_not_found",
+            Self::NotFound(Entity::Approval) => "approval_not_found",
             Self::Exists(Entity::App) => "app_exists",
             Self::Exists(Entity::Operator) => "operator_exists",
             Self::Exists(Entity::Key) => "key_exists",
@@ -197,6 +206,7 @@ impl Declined {
             Self::Exists(Entity::Ticket) => "ticket_exists",
             Self::Exists(Entity::Registration) => "registration_exists",
             Self::Exists(Entity::Spec) => "spec_exists",
+            Self::Exists(Entity::Approval) => "approval_exists",
             Self::Final(Entity::Key) => "key_revoked",
             Self::Final(_) => "final_state",
         }

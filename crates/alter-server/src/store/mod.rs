@@ -55,10 +55,10 @@ use self::postgres::PostgresOptions;
 use self::sqlite::SqliteOptions;
 
 use crate::audit::{AuditKey, AuditRow, ChainId, Head, RowMac};
-use crate::clock::Clock;
+use crate::clock::{Clock, Timestamp};
 use crate::crypto::{KeyHome, KeyOrigin, SealedSecret, SealedTo, StoredKeys, VaultKeys, Wrapped};
 use crate::model::{
-    Agent, AgentId, ApiKey, App, AppId, Credential, CredentialId, DataKeyId, Grant, GrantFilter, GrantId, KeyDigest, KeyId, ListedGrant,
+    Agent, AgentId, ApiKey, App, AppId, Approval, ApprovalId, Credential, CredentialId, DataKeyId, GateId, Grant, GrantFilter, GrantId, KeyDigest, KeyId, ListedGrant,
     ManagedSecret, Opens, Operator, Principal, ProviderSpec, Registration, RegistrationKind, SecretId, Span, SpecId, SpecKind, Ticket,
     TicketId, TicketKind,
 };
@@ -247,6 +247,19 @@ pub trait Store: Send + Sync + std::fmt::Debug + 'static {
     /// A ticket by its id.
     fn ticket(&self, ticket: TicketId) -> StoreFuture<'_, Option<StoredTicket>>;
 
+    /// An approval by its id, with what is sealed of it.
+    fn approval(&self, approval: ApprovalId) -> StoreFuture<'_, Option<StoredApproval>>;
+
+    /// The approval that one of its gates names, with what is sealed of it.
+    fn approval_of_gate(&self, gate: GateId) -> StoreFuture<'_, Option<StoredApproval>>;
+
+    /// The approvals that the filter lets through, newest first: at most `limit`.
+    fn approvals(&self, filter: ApprovalFilter, limit: NonZeroU32) -> StoreFuture<'_, Vec<Approval>>;
+
+    /// Approvals with which something has to be done, oldest first: undecided ones whose time is over or of which the app is to be told, approved ones,
+    /// and those whose call left before `lost_before` and of which nothing was heard. At most `limit`.
+    fn due_approvals(&self, lost_before: Timestamp, limit: NonZeroU32) -> StoreFuture<'_, Vec<Approval>>;
+
     /// An app's registration of a kind and name.
     fn registration(&self, app: AppId, kind: RegistrationKind, name: String) -> StoreFuture<'_, Option<StoredRegistration>>;
 
@@ -371,6 +384,26 @@ pub struct StoredRegistration {
     pub registration: Registration,
     /// Its client secret; `None` for a public client.
     pub sealed: Option<SealedSecret>,
+}
+
+/// An approval with its sealed request and, once there is one, the sealed answer.
+#[derive(Clone, Debug)]
+pub struct StoredApproval {
+    /// The approval.
+    pub approval: Approval,
+    /// What is sealed.
+    pub sealed: Option<SealedSecret>,
+}
+
+/// Which approvals to list; `None` means any.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ApprovalFilter {
+    /// Only those of this app.
+    pub app: Option<AppId>,
+    /// Only those that are under way.
+    pub only_open: bool,
+    /// Only those made before this one.
+    pub before: Option<ApprovalId>,
 }
 
 /// Which credentials to list; `None` means any.

@@ -3,6 +3,7 @@
 mod admin;
 mod admission;
 mod agents;
+mod approvals;
 mod audit_trail;
 mod catalogues;
 mod connect;

@@ -4,6 +4,7 @@
 //! see `tests/store_postgres`.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should panic where it stands")]
 
+mod approvals;
 mod backend;
 mod credentials;
 mod faults;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use alter_core::secret::Secret;
 use alter_server::audit::{AuditEntry, Outcome};
 use alter_server::model::{
-    Agent, AgentId, AgentStatus, AppId, AppSettings, CredentialState, Grant, GrantFilter, GrantId, GrantKind, GrantPolicy, GrantStatus,
+    Agent, AgentId, AgentStatus, AppId, AppSettings, ApprovalSettings, CredentialState, Grant, GrantFilter, GrantId, GrantKind, GrantPolicy, GrantStatus,
     KeyStatus, Membership, Opens, Principal, ScopeMismatch, View,
 };
 use alter_server::store::{Commit, Declined, Effect, Entity, Lookup};
@@ -43,6 +43,11 @@ async fn settings_of_an_app_are_read_back() {
         return_urls: vec!["https://shop.example/back".into()],
         allowed_origins: vec!["https://shop.example".into()],
         retrieve_delegated: true,
+        approvals: ApprovalSettings {
+            lasts_seconds: Some(60),
+            webhook: Some("https://chat.example/hook".into()),
+            webhook_secret_version: 2,
+        },
     };
     vault.apply(made.chain(), Effect::UpdateApp { app: made.app.id, settings: settings.clone() }).await.unwrap();
     assert_eq!(vault.store.app(made.app.id).await.unwrap().unwrap().settings, settings);

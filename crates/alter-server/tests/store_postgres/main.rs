@@ -7,6 +7,8 @@
 mod backend;
 mod opening;
 
+#[path = "../store/approvals.rs"]
+mod approvals;
 #[path = "../store/credentials.rs"]
 mod credentials;
 #[path = "../store/faults.rs"]

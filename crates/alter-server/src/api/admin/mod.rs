@@ -1,10 +1,11 @@
 //! The admin plane, `/admin/v1`: what the command line (and later the console) asks of a running vault.
 //!
-//! Every request carries an operator key as a bearer token. Reading needs any role, changing needs `admin`. Every change is a commit with its
+//! Every request carries an operator key as a bearer token. Reading needs any role, changing needs `admin`, deciding about calls that wait `admin` or `approver`. Every change is a commit with its
 //! audit row, as on the wire protocol.
 
 mod access;
 mod agents;
+mod approvals;
 mod apps;
 mod audit;
 mod change;
@@ -61,6 +62,10 @@ pub fn router(vault: Arc<Vault>) -> Router<Arc<Vault>> {
         .route("/operators/{operator}/revoke", post(operators::revoke))
         .route("/master-key", get(master_key::show))
         .route("/master-key/rotation", post(master_key::rotate))
+        .route("/approvals", get(approvals::list))
+        .route("/approvals/{approval}", get(approvals::show))
+        .route("/approvals/{approval}/approve", post(approvals::approve))
+        .route("/approvals/{approval}/deny", post(approvals::deny))
         .route("/apps", get(apps::list).post(apps::create))
         .route("/apps/{app}", get(apps::show).patch(apps::update))
         .route("/apps/{app}/idp", get(idp::show).put(idp::set).delete(idp::remove))

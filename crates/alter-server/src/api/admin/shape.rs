@@ -22,6 +22,8 @@ pub fn app(app: &App) -> Value {
         "return_urls": settings.return_urls,
         "allowed_origins": settings.allowed_origins,
         "retrieve_delegated": settings.retrieve_delegated,
+        "approval_lasts_seconds": settings.approvals.lasts_seconds,
+        "approval_webhook": settings.approvals.webhook,
         "created_at": app.created_at,
     })
 }

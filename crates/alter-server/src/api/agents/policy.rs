@@ -1,18 +1,22 @@
 //! An agent's policy: whether people have to approve what it does.
 //!
-//! `{"requires_approval": {"approvers": ["ada@example.com"]}}`: each call of the agent that uses a credential waits for one of them. `{}` asks for
-//! nothing.
+//! `{"requires_approval": {"approvers": ["ada@example.com", "operator:bob"]}}`: each call of the agent that uses a credential waits for one of them: whoever
+//! the app's identity provider signs in with a verified address, or an operator by name. `{}` asks for nothing.
+
+use std::collections::BTreeSet;
 
 use serde_json::{Map, Value, json};
 
 use crate::api::members::invalid;
 use crate::api::refusal::Refusal;
-use crate::model::Agent;
+use crate::model::{Agent, Approver};
 
 const REQUIRES_APPROVAL: &str = "requires_approval";
 const APPROVERS: &str = "approvers";
 const MOST_APPROVERS: usize = 20;
 const LONGEST_APPROVER: usize = 254;
+/// Before the name of an operator.
+const OPERATOR: &str = "operator:";
 
 /// Checks a policy that a request brings. What this vault does not know is refused: it could not be kept to.
 ///
@@ -25,11 +29,13 @@ pub fn checked(policy: Map<String, Value>) -> Result<Map<String, Value>, Refusal
     let Some(wanted) = policy.get(REQUIRES_APPROVAL) else { return Ok(policy) };
     let whole = wanted.as_object().filter(|wanted| wanted.keys().all(|name| name == APPROVERS)).and_then(|wanted| wanted.get(APPROVERS));
     let listed = whole.and_then(Value::as_array).filter(|list| (1..=MOST_APPROVERS).contains(&list.len()));
-    let mail = |approver: &Value| approver.as_str().is_some_and(|text| text.contains('@') && text.len() <= LONGEST_APPROVER);
-    if listed.is_some_and(|list| list.iter().all(mail)) {
+    if listed.is_some_and(|list| list.iter().all(|entry| entry.as_str().and_then(approver).is_some())) {
         return Ok(policy);
     }
-    Err(invalid(format!("policy.requires_approval must be an object with approvers: 1 to {MOST_APPROVERS} e-mail addresses.")))
+    let message = format!(
+        "policy.requires_approval must be an object with approvers: 1 to {MOST_APPROVERS} e-mail addresses, or operators as operator:NAME."
+    );
+    Err(invalid(message))
 }
 
 /// The policy as clients see it: how many may approve, and not who.
@@ -41,8 +47,21 @@ pub fn shown(policy: &Map<String, Value>) -> Value {
 }
 
 /// Who has to approve what the agent does: one of these. `None` if nobody has to.
-pub fn approvers_of(agent: &Agent) -> Option<Vec<&str>> {
-    approvers(&agent.policy)
+pub fn approvers_of(agent: &Agent) -> Option<BTreeSet<Approver>> {
+    // An entry that cannot be read approves nothing; what stands there was checked when it was stored.
+    approvers(&agent.policy).map(|list| list.into_iter().filter_map(approver).collect())
+}
+
+/// Reads an approver as it is written in a policy.
+pub fn approver(text: &str) -> Option<Approver> {
+    if text.len() > LONGEST_APPROVER || text.chars().any(|c| c.is_control() || c.is_whitespace()) {
+        return None;
+    }
+    if let Some(name) = text.strip_prefix(OPERATOR) {
+        return (!name.is_empty()).then(|| Approver::Operator { name: name.to_owned() });
+    }
+    let (name, host) = text.rsplit_once('@')?;
+    (!name.is_empty() && !host.is_empty()).then(|| Approver::Email { address: text.to_ascii_lowercase() })
 }
 
 fn approvers(policy: &Map<String, Value>) -> Option<Vec<&str>> {
@@ -62,7 +81,7 @@ mod tests {
     #[test]
     fn approvers_are_counted_and_not_named() {
         assert_eq!(judge(json!({})), Ok(json!({})));
-        let two = json!({"requires_approval": {"approvers": ["ada@example.com", "bob@example.com"]}});
+        let two = json!({"requires_approval": {"approvers": ["ada@example.com", "operator:bob"]}});
         assert_eq!(judge(two), Ok(json!({"requires_approval": {"approvers_count": 2}})));
     }
 
@@ -73,6 +92,9 @@ mod tests {
             json!({"requires_approval": {}}),
             json!({"requires_approval": {"approvers": []}}),
             json!({"requires_approval": {"approvers": ["ada"]}}),
+            json!({"requires_approval": {"approvers": ["@b"]}}),
+            json!({"requires_approval": {"approvers": ["operator:"]}}),
+            json!({"requires_approval": {"approvers": ["a b@c"]}}),
             json!({"requires_approval": {"approvers": ["a@b"], "after": 1}}),
             json!({"rate": 1}),
         ] {

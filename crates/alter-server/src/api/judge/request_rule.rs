@@ -110,11 +110,6 @@ impl RequestRule {
         })
     }
 
-    /// Whether the rule may ask when the user signed in.
-    pub const fn asks_for_session(&self) -> bool {
-        matches!(self.effect, Effect::StepUp { .. })
-    }
-
     /// Judges a call that the vault makes. `session_age` is how long ago the user signed in, if that is known.
     ///
     /// # Errors

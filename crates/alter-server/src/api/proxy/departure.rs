@@ -12,14 +12,19 @@ use serde_json::{Value, json};
 
 use super::once::Once;
 use crate::api::Vault;
+use crate::api::approvals::Leaving;
 use crate::api::pipeline::{Answer, COMMIT_DEADLINE};
 use crate::api::refusal::Refusal;
 use crate::audit::{AuditEntry, Outcome};
 use crate::egress::{Bounded, EgressError, Limits};
-use crate::store::{Commit, Effect};
+use crate::store::{Commit, CommitError, Declined, Effect};
 
 /// How long a provider may take.
 pub const PROVIDER_DEADLINE: Duration = Duration::from_secs(25);
+/// How long a call under way can take at most, from the commit that lets it leave to the one that records its end.
+pub const LONGEST_CALL: Duration = Duration::from_secs(PROVIDER_DEADLINE.as_secs() + COMMIT_DEADLINE.as_secs() + 5);
+/// How often an answer is sealed anew at most.
+const MOST_SEALINGS: usize = 3;
 /// Longest answer that is passed on, in bytes.
 const MOST_BYTES: usize = 5 * 1024 * 1024;
 /// Headers that speak of the connection to the provider, which is not the client's.
@@ -33,6 +38,8 @@ pub struct Departure {
     pub row: AuditEntry,
     /// The key under which it runs.
     pub once: Option<Once>,
+    /// The approval that lets it run.
+    pub approval: Option<Leaving>,
 }
 
 impl Departure {
@@ -50,8 +57,12 @@ impl Departure {
         })
     }
 
-    async fn carry_out(self, vault: &Vault) -> Result<Answer, Refusal> {
-        let Self { request, row, once } = self;
+    /// As [`Departure::go`], in the task of the caller.
+    ///
+    /// # Errors
+    /// As of [`Departure::go`].
+    pub async fn carry_out(self, vault: &Vault) -> Result<Answer, Refusal> {
+        let Self { request, row, once, approval } = self;
         let began = Instant::now();
         let limits = Limits { timeout: PROVIDER_DEADLINE, answer_bytes: MOST_BYTES };
         let outcome = vault.outbound.send_bounded(request, limits).await;
@@ -62,25 +73,43 @@ impl Departure {
                 let answer = told(&bounded, took);
                 let report =
                     json!({ "status_code": answer["status_code"], "duration_ms": took, "body_bytes": bounded.answer.body().len() });
-                let kept = once.map(|once| once.answered(vault, &answer)).transpose();
-                record(vault, row.report(&report.to_string()), kept.ok().flatten()).await;
+                let kept = || {
+                    let of_key = once.as_ref().map(|once| once.answered(vault, &answer)).transpose()?;
+                    let of_approval = approval.as_ref().map(|leaving| leaving.executed(vault, &answer)).transpose()?;
+                    Ok(of_key.into_iter().chain(of_approval).collect())
+                };
+                record(vault, &row.report(&report.to_string()), kept).await;
                 Ok(Answer::Json(answer))
             }
             Err(error) => {
                 let refusal = refusal(&error, once.is_some());
-                let effect = once.map(|once| if error.may_have_arrived() { once.lost() } else { once.freed() });
-                record(vault, row.refused(refusal.code(), Some(&error.to_string())), effect).await;
+                let kept = || {
+                    let of_key = once.as_ref().map(|once| if error.may_have_arrived() { once.lost() } else { once.freed() });
+                    let of_approval = approval.as_ref().map(|leaving| leaving.failed(refusal.message()));
+                    Ok(of_key.into_iter().chain(of_approval).collect())
+                };
+                record(vault, &row.refused(refusal.code(), Some(&error.to_string())), kept).await;
                 Err(refusal)
             }
         }
     }
 }
 
-/// Writes down how the call ended. It has ended whether that succeeds or not; the intent stands on record, and a key without an end is in doubt.
-async fn record(vault: &Vault, row: AuditEntry, effect: Option<Effect>) {
-    let commit = effect.into_iter().fold(Commit::new(row), Commit::effect);
-    if let Err(error) = vault.commit(commit, Instant::now() + COMMIT_DEADLINE).await {
-        tracing::error!(%error, "how a proxied call ended cannot be recorded");
+/// Writes down how the call ended. It has ended whether that succeeds or not; the intent stands on record, and what has no end written down is in doubt.
+///
+/// `kept` seals anew where the master key was changed in between.
+async fn record(vault: &Vault, row: &AuditEntry, kept: impl Fn() -> Result<Vec<Effect>, Refusal>) {
+    for _ in 0..MOST_SEALINGS {
+        let effects = match kept() {
+            Ok(effects) => effects,
+            Err(refusal) => return tracing::error!(reason = refusal.reason(), "how a proxied call ended cannot be sealed"),
+        };
+        let commit = effects.into_iter().fold(Commit::new(row.clone()), Commit::effect);
+        match vault.commit(commit, Instant::now() + COMMIT_DEADLINE).await {
+            Err(CommitError::Declined(Declined::MasterKeyChanged)) => {}
+            Err(error) => return tracing::error!(%error, "how a proxied call ended cannot be recorded"),
+            Ok(_) => return,
+        }
     }
 }
 

@@ -3,7 +3,9 @@
 //! One file for each step:
 //!
 //! * [`request`]: what the client asks for, and what of it is refused whatever the grant says.
-//! * [`usage`]: whether the grant and the client's own rule are for this call.
+//! * [`on_behalf`]: the person whom it is for, as their token proves it.
+//! * [`usage`]: whether the grant and the client's own rule are for this call, and whether people have to agree to it.
+//! * [`sight`]: what they see of it. What happens then is in [`approvals`](super::approvals).
 //! * [`once`]: the idempotency key. A call under one runs at most once, whatever crashes.
 //! * [`redaction`]: taking fields out of a body without touching the rest of it.
 //! * [`departure`]: the call, and what the client is told of it.
@@ -11,9 +13,11 @@
 //! The row with the intent is on disk before the call leaves; a second one says how it ended. The call goes on when the client is gone.
 
 mod departure;
+mod on_behalf;
 mod once;
 mod redaction;
 mod request;
+mod sight;
 mod usage;
 
 use std::sync::Arc;
@@ -29,18 +33,24 @@ use serde_json::Value;
 use time::OffsetDateTime;
 
 use super::Vault;
+use super::approvals::{self, Held};
 use super::body;
 use super::opening::open;
 use super::pipeline::{self, Admitted, Answer, Call, Verdict, note};
 use super::refusal::Refusal;
 use crate::audit::{AuditEntry, Outcome};
 use crate::egress::AGENT;
+use crate::store::{Effect, GrantAccess};
 
-pub use departure::Departure;
-use once::Once;
-use request::ProxyRequest;
-use usage::ProxiedUse;
+pub use departure::{Departure, LONGEST_CALL};
+pub use on_behalf::OnBehalf;
+pub use once::Once;
+pub use request::ProxyRequest;
+pub use sight::Sight;
+pub use usage::ProxiedUse;
 
+/// The scope that guards proxied calls and their approvals.
+pub const SCOPE: &str = "proxy:execute";
 /// Largest body of a request, in bytes.
 const MOST_BYTES: usize = 10 * 1024 * 1024;
 
@@ -71,30 +81,60 @@ impl Call for RunProxied {
     const OUTCOME: Outcome = Outcome::Intent;
 
     async fn judge(&self, vault: &Vault, request: &Admitted<'_>, row: &mut AuditEntry) -> Result<Verdict, Refusal> {
-        let mut asked = ProxyRequest::parse(request.body)?;
-        note(row, |row| row.call(asked.method.as_str(), &asked.url.to_text()));
-        if let Some(reason) = &asked.reason {
-            note(row, |row| row.reason(reason));
-        }
-        request.reach.require("proxy:execute")?;
-        let access = asked.wanted.find(vault, request, asked.user_token.as_deref(), row).await?;
+        let asked = ProxyRequest::parse(request.body)?;
+        asked.describe(row);
+        request.reach.require(SCOPE)?;
+        let on_behalf = OnBehalf::of(vault, request.key.app, asked.user_token.as_deref()).await?;
+        let access = asked.wanted.find(vault, request, on_behalf.as_ref().map(OnBehalf::membership), row).await?;
         let once = Once::of(vault, request, &asked, access.grant.id)?;
         if let Some(once) = &once
             && let Some(before) = once.before(vault).await?
         {
-            // Nothing is released: the provider's answer is told once more.
+            // Nothing is released: what came of the call is told once more.
             note(row, |row| AuditEntry { outcome: Outcome::Done, ..row });
-            return Ok(Verdict { effects: Vec::new(), answer: Answer::Json(before) });
+            return Ok(Verdict { effects: Vec::new(), answer: before });
         }
-        let proxied = ProxiedUse::new(vault, request, &asked).await?;
-        let opened = open(vault, access, &asked.url.to_text(), &proxied, row).await?;
-        if let Some(fields) = proxied.redaction() {
-            asked.redact(fields)?;
+        let usage = ProxiedUse::new(request, &asked, on_behalf.as_ref().and_then(OnBehalf::session_age));
+        let gates = usage.gates(&access);
+        if !gates.is_empty() {
+            return approvals::hold(vault, request, Held { asked, access, usage, on_behalf, gates, once }, row).await;
         }
-        let departure = Departure { request: ready(vault, asked, &opened.answer)?, row: row.clone(), once: once.clone() };
-        let effects = once.map(|once| once.begin()).into_iter().chain([opened.effect()]).collect();
+        let prepared = prepare(vault, asked, access, &usage, None, row).await?;
+        let departure = Departure { request: prepared.request, row: row.clone(), once: once.clone(), approval: None };
+        let effects = once.map(|once| once.begin(None)).into_iter().chain([prepared.effect]).collect();
         Ok(Verdict { effects, answer: Answer::Later(Box::new(departure)) })
     }
+}
+
+/// A call that may leave.
+pub struct Prepared {
+    /// The request with the credential in it.
+    pub request: http::Request<bytes::Bytes>,
+    /// The use of the grant, for the commit that lets it leave.
+    pub effect: Effect,
+}
+
+/// Judges the use of a grant for a call, and puts the credential into it. With `approved`, the digest of what people have agreed to, nothing else leaves.
+///
+/// # Errors
+/// As of [`open`]; 403 `redact_discharge_failed`; 422 `query_too_long`; 409 `approval_void` if it is another call by now.
+pub async fn prepare(
+    vault: &Vault,
+    mut asked: ProxyRequest,
+    access: GrantAccess,
+    usage: &ProxiedUse<'_>,
+    approved: Option<&[u8; 32]>,
+    row: &mut AuditEntry,
+) -> Result<Prepared, Refusal> {
+    let opened = open(vault, access, &asked.url.to_text(), usage, row).await?;
+    if let Some(fields) = usage.redaction() {
+        asked.redact(fields)?;
+    }
+    if approved.is_some_and(|digest| Sight::of(&asked).digest(opened.access.grant.id) != *digest) {
+        let message = "The call is not the one that was approved any more: the rules for it have changed. Ask for it again.";
+        return Err(Refusal::new(StatusCode::CONFLICT, "approval_void", message));
+    }
+    Ok(Prepared { request: ready(vault, asked, &opened.answer)?, effect: opened.effect() })
 }
 
 /// The request as it goes out, with the credential in it.

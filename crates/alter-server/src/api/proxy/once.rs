@@ -10,24 +10,35 @@ use std::time::Duration;
 use alter_core::encoding::hex;
 use alter_core::secret::Secret;
 use http::StatusCode;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use super::departure::PROVIDER_DEADLINE;
+use super::departure::LONGEST_CALL;
 use super::request::ProxyRequest;
 use crate::api::Vault;
-use crate::api::pipeline::{Admitted, COMMIT_DEADLINE};
+use crate::api::approvals;
+use crate::api::pipeline::{Admitted, Answer};
 use crate::api::refusal::Refusal;
 use crate::api::web::record;
-use crate::model::{AppId, GrantId, Ticket, TicketKind, TicketState};
+use crate::model::{AppId, Approval, ApprovalId, GrantId, Ticket, TicketKind, TicketState};
 use crate::store::{Effect, StoredTicket};
 
 /// How long a key is remembered.
 const LIFE: Duration = Duration::from_secs(24 * 60 * 60);
-/// How long a call under way can take at most, from the commit that lets it leave to the one that records its end.
-const LONGEST_CALL: Duration = Duration::from_secs(PROVIDER_DEADLINE.as_secs() + COMMIT_DEADLINE.as_secs() + 5);
 /// The sealed field with the answer.
 const ANSWER: &str = "answer";
+
+/// The body of the ticket.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Body {
+    /// Digest of what was asked for.
+    repeated: String,
+    /// The approval, if people have to agree to the call.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    approval: Option<ApprovalId>,
+}
 
 /// A call under a key.
 #[derive(Clone, Debug)]
@@ -49,24 +60,39 @@ impl Once {
         let digest = vault.keys.digest(&format!("idempotency\n{app}\n{holder}\n{key}"));
         let text = serde_json::to_string(&(grant, &asked.repeated)).map_err(|_| Refusal::internal())?;
         let repeated = hex(&Sha256::digest(text.as_bytes()));
-        let body = json!({ "repeated": repeated }).to_string();
+        let body = json!(Body { repeated: repeated.clone(), approval: None }).to_string();
         let ticket = Ticket::open(app, TicketKind::ProxiedCall, digest, body, vault.clock.now(), LIFE);
         Ok(Some(Self { ticket, repeated }))
+    }
+
+    /// The key of a call that people have agreed to, as it was stored when the call was asked for.
+    ///
+    /// # Errors
+    /// As of [`Once::of`], and the store's.
+    pub async fn stored(vault: &Vault, request: &Admitted<'_>, asked: &ProxyRequest, grant: GrantId) -> Result<Option<Self>, Refusal> {
+        let Some(once) = Self::of(vault, request, asked, grant)? else { return Ok(None) };
+        let stored = vault.store.ticket_by_digest(TicketKind::ProxiedCall, once.ticket.digest).await?;
+        Ok(stored.map(|stored| Self { ticket: stored.ticket, ..once }))
     }
 
     /// What came of an earlier call under the key; `None` if there was none.
     ///
     /// # Errors
-    /// 422 `idempotency_key_reused` for another call; 409 `call_in_progress`, `outcome_unknown`.
-    pub async fn before(&self, vault: &Vault) -> Result<Option<Value>, Refusal> {
+    /// 422 `idempotency_key_reused` for another call; 409 `call_in_progress`, `outcome_unknown`; how a call ended that people had to agree to.
+    pub async fn before(&self, vault: &Vault) -> Result<Option<Answer>, Refusal> {
         let Some(stored) = vault.store.ticket_by_digest(TicketKind::ProxiedCall, self.ticket.digest).await? else { return Ok(None) };
-        let body: Value = serde_json::from_str(&stored.ticket.body).map_err(|_| Refusal::internal())?;
-        if body["repeated"] != *self.repeated {
+        let body: Body = serde_json::from_str(&stored.ticket.body).map_err(|_| Refusal::internal())?;
+        if body.repeated != self.repeated {
             let message = "This idempotency_key was used for another call. Take a new one for each call.";
             return Err(Refusal::unprocessable("idempotency_key_reused", message));
         }
+        if let Some(approval) = body.approval
+            && let Some(told) = approvals::told_again(vault, approval).await?
+        {
+            return Ok(Some(told));
+        }
         if stored.ticket.state == TicketState::Completed {
-            return answer(vault, &stored).map(Some);
+            return answer(vault, &stored).map(|answer| Some(Answer::Json(answer)));
         }
         if stored.ticket.state == TicketState::Open && stored.ticket.created_at.plus(LONGEST_CALL) > vault.clock.now() {
             let message = "The call under this idempotency_key is under way. Ask again shortly.";
@@ -75,9 +101,15 @@ impl Once {
         Err(unknown_outcome())
     }
 
-    /// The change that lets the call leave. Declined if another one with the key was faster.
-    pub fn begin(&self) -> Effect {
-        Effect::CreateTicket { ticket: Box::new(self.ticket.clone()), sealed: None }
+    /// The change that lets the call leave, or wait for people. Declined if another one with the key was faster.
+    pub fn begin(&self, approval: Option<&Approval>) -> Effect {
+        let mut ticket = self.ticket.clone();
+        if let Some(approval) = approval {
+            let body = Body { repeated: self.repeated.clone(), approval: Some(approval.id) };
+            ticket.body = json!(body).to_string();
+            ticket.expires_at = approval.expires_at.plus(LIFE);
+        }
+        Effect::CreateTicket { ticket: Box::new(ticket), sealed: None }
     }
 
     /// The change that keeps the provider's answer.

@@ -11,7 +11,9 @@ use serde_json::{Map, Value};
 
 use super::redaction;
 use crate::api::addressing::{Wanted, invalid, text};
+use crate::api::pipeline::note;
 use crate::api::refusal::Refusal;
+use crate::audit::AuditEntry;
 
 const LONGEST_IDEMPOTENCY_KEY: usize = 255;
 /// Headers that frame a message or speak of one connection: HTTP's own, and not the client's to set.
@@ -87,6 +89,15 @@ impl ProxyRequest {
             headers.push(("Content-Type".to_owned(), "application/json".to_owned()));
         }
         Ok(Self { wanted, method, url, headers, body, reason, user_token, idempotency_key, repeated })
+    }
+
+    /// Puts into the row what the client said.
+    pub fn describe(&self, row: &mut AuditEntry) {
+        note(row, |row| row.call(self.method.as_str(), &self.url.to_text()));
+        if let Some(reason) = &self.reason {
+            note(row, |row| row.reason(reason));
+        }
+        self.wanted.describe(row);
     }
 
     /// Takes fields out of the body.

@@ -1,8 +1,9 @@
-//! Whether a grant, and the rule that the client signed into its request, are for a call.
+//! Whether a grant, and the rule that the client signed into its request, are for a call, and who has to agree to it.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
-use http::{Method, StatusCode};
+use http::Method;
 
 use super::request::ProxyRequest;
 use crate::api::Vault;
@@ -11,10 +12,9 @@ use crate::api::judge::agent;
 use crate::api::judge::request_rule::RequestRule;
 use crate::api::judge::restrictions;
 use crate::api::opening::Usage;
-use crate::api::people::idp::person_of;
 use crate::api::pipeline::Admitted;
 use crate::api::refusal::Refusal;
-use crate::model::Agent;
+use crate::model::{Agent, Approver, Grant, Principal};
 use crate::store::GrantAccess;
 
 /// The use of a grant for one proxied call.
@@ -27,17 +27,20 @@ pub struct ProxiedUse<'a> {
 }
 
 impl<'a> ProxiedUse<'a> {
-    /// Reads what the rule needs to know. The user's session is looked at only where a rule asks for it.
-    ///
-    /// # Errors
-    /// What is wrong with the user's token.
-    pub async fn new(vault: &Vault, request: &'a Admitted<'_>, asked: &ProxyRequest) -> Result<Self, Refusal> {
-        let rule = request.rule.as_ref();
-        let session_age = match (rule.is_some_and(RequestRule::asks_for_session), &asked.user_token) {
-            (true, Some(token)) => session_age(vault, request, token).await?,
-            _ => None,
-        };
-        Ok(Self { method: asked.method.clone(), path: asked.url.path().to_owned(), rule, agent: request.acting.agent(), session_age })
+    /// The use that a request asks for. `session_age` is how long ago the user had proven who they are when they asked.
+    pub fn new(request: &'a Admitted<'_>, asked: &ProxyRequest, session_age: Option<Duration>) -> Self {
+        let (rule, agent) = (request.rule.as_ref(), request.acting.agent());
+        Self { method: asked.method.clone(), path: asked.url.path().to_owned(), rule, agent, session_age }
+    }
+
+    /// Who has to agree to the call: one of each set. None if nobody has to.
+    pub fn gates(&self, access: &GrantAccess) -> Vec<BTreeSet<Approver>> {
+        let of_agent = self.agent.and_then(policy::approvers_of);
+        let of_grant = access.grant.policy.requires_approval.then(|| approvers_of_grant(&access.grant));
+        let mut gates: Vec<BTreeSet<Approver>> = of_agent.into_iter().chain(of_grant).collect();
+        gates.sort();
+        gates.dedup();
+        gates
     }
 
     /// The fields that the client's rule takes out of the body. Asked once the call has been judged.
@@ -63,17 +66,15 @@ impl Usage for ProxiedUse<'_> {
         if let Some(rule) = self.rule {
             rule.judge_call(&self.method, self.session_age)?;
         }
-        let asks_people = self.agent.is_some_and(|acting| policy::approvers_of(acting).is_some());
-        if grant.policy.requires_approval || asks_people {
-            let message = "A person has to approve each call through this grant or of this agent, and this vault does not ask people yet.";
-            return Err(Refusal::new(StatusCode::NOT_IMPLEMENTED, "approvals_not_available", message));
-        }
         Ok(())
     }
 }
 
-async fn session_age(vault: &Vault, request: &Admitted<'_>, token: &str) -> Result<Option<Duration>, Refusal> {
-    let signed_in_at = person_of(vault, request.key.app, token).await?.auth_time;
-    let age = signed_in_at.map(|at| vault.clock.now().as_millis().saturating_sub(at.as_millis()));
-    Ok(age.map(|millis| Duration::from_millis(u64::try_from(millis).unwrap_or(0))))
+/// Who agrees to the use of a grant that asks for it: any operator who may, and the person whose grant it is.
+fn approvers_of_grant(grant: &Grant) -> BTreeSet<Approver> {
+    let holder = match &grant.on_behalf_of {
+        Principal::User(person) => Some(Approver::Person(person.clone())),
+        _ => None,
+    };
+    holder.into_iter().chain([Approver::Operators]).collect()
 }

@@ -4,7 +4,7 @@ use super::columns::to_json;
 use super::database::{Database, SqlError, SqlErrorKind, SqlResult};
 use super::uses::UseCache;
 use super::value::values;
-use super::{agents, credentials, grants, keys, master_keys, registrations, sealed, spans, specs, tickets};
+use super::{agents, approvals, credentials, grants, keys, master_keys, registrations, sealed, spans, specs, tickets};
 use crate::clock::Timestamp;
 use crate::crypto::SealedSecret;
 use crate::model::{Actor, App, AppId, AppSettings, ManagedSecret, Operator, OperatorId, SecretId, SecretStatus};
@@ -79,6 +79,8 @@ pub(super) fn apply(db: &dyn Database, uses: &mut UseCache, now: Timestamp, effe
         Effect::CreateTicket { ticket, sealed } => tickets::create(db, now, ticket, sealed.as_ref()),
         Effect::UpdateTicket { ticket, sealed } => tickets::update(db, ticket, sealed.as_ref()),
         Effect::DeleteTicket { app, ticket } => tickets::delete(db, *app, *ticket),
+        Effect::CreateApproval { approval, sealed } => approvals::create(db, now, approval, sealed),
+        Effect::UpdateApproval { approval, sealed } => approvals::update(db, approval, sealed.as_ref()),
         Effect::CreateRegistration { registration, sealed } => registrations::create(db, registration, sealed.as_ref()),
         Effect::UpdateRegistration { registration, sealed } => registrations::update(db, registration, sealed.as_ref()),
         Effect::PutSpec { spec, operations } => specs::put(db, spec, operations),

@@ -7,7 +7,7 @@ use super::database::{Database, Dialect, SqlResult};
 use super::effects::{Applied, Stop, active_secret, changed, inserted};
 use super::rows::{self, owned};
 use super::value::{Owned, ToValue, Value, values};
-use super::{credentials, sealed};
+use super::{approvals, credentials, sealed};
 use crate::clock::Timestamp;
 use crate::model::{
     AgentId, AppId, CredentialId, Grant, GrantFilter, GrantId, GrantKind, GrantPolicy, GrantStatus, ListedGrant, Membership, Opens,
@@ -428,6 +428,7 @@ fn revoke_trees(db: &dyn Database, now: Timestamp, roots: &[[u8; 16]]) -> Applie
         let credentials: Vec<Option<[u8; 16]>> = db.all("WITH RECURSIVE tree (id) AS (SELECT id FROM grants WHERE id = ?1 UNION ALL SELECT g.id FROM grants g JOIN tree ON g.parent = tree.id)
                  UPDATE grants SET status = 'revoked', revoked_at = coalesce(revoked_at, ?2) WHERE id IN (SELECT id FROM tree)
                  RETURNING credential", values![root, now.as_millis()], |columns| columns.get())?;
+        approvals::end_for_revoked(db, now, *root)?;
         opened.extend(credentials.into_iter().flatten());
     }
     opened.sort_unstable();

@@ -3,6 +3,7 @@
 //! A store brings connections ([`database`]) and opens them ([`super::sqlite`], [`super::postgres`]); the rest is here, once.
 
 pub(in crate::store) mod agents;
+mod approvals;
 pub(in crate::store) mod columns;
 mod credentials;
 pub(in crate::store) mod database;

@@ -15,18 +15,18 @@ use super::database::{Database, Session};
 use super::known_keys::KnownKeys;
 use super::reader::Readers;
 use super::writer::{Job, Message, Writer};
-use super::{agents, credentials, grants, keys, master_keys, registrations, rows, spans, specs, tickets, trail};
+use super::{agents, approvals, credentials, grants, keys, master_keys, registrations, rows, spans, specs, tickets, trail};
 use crate::audit::{AuditKey, AuditRow, ChainId};
-use crate::clock::Clock;
+use crate::clock::{Clock, Timestamp};
 use crate::crypto::{StoredKeys, Wrapped};
 use crate::model::{
-    Agent, AgentId, ApiKey, App, AppId, Credential, CredentialId, DataKeyId, Grant, GrantFilter, GrantId, KeyDigest, KeyId, ManagedSecret,
-    Operator, ProviderSpec, Registration, RegistrationKind, SecretId, Span, SpecId, SpecKind, TicketId, TicketKind,
+    Agent, AgentId, ApiKey, App, AppId, Approval, ApprovalId, Credential, CredentialId, DataKeyId, GateId, Grant, GrantFilter, GrantId,
+    KeyDigest, KeyId, ManagedSecret, Operator, ProviderSpec, Registration, RegistrationKind, SecretId, Span, SpecId, SpecKind, TicketId, TicketKind,
 };
 use crate::openapi::Operation;
 use crate::store::{
-    AgentList, Commit, CommitError, CredentialFilter, DataKeyCount, Faults, GrantAccess, GrantList, Limits, Lookup, OperationList, Page,
-    Receipt, Store, StoreError, StoreFuture, StoredCredential, StoredHead, StoredRegistration, StoredTicket,
+    AgentList, ApprovalFilter, Commit, CommitError, CredentialFilter, DataKeyCount, Faults, GrantAccess, GrantList, Limits, Lookup, OperationList, Page,
+    Receipt, Store, StoreError, StoreFuture, StoredApproval, StoredCredential, StoredHead, StoredRegistration, StoredTicket,
 };
 
 /// What a store is started from.
@@ -304,6 +304,23 @@ impl Store for SqlStore {
 
     fn ticket(&self, ticket: TicketId) -> StoreFuture<'_, Option<StoredTicket>> {
         self.readers.run(move |db| tickets::ticket(db, ticket))
+    }
+
+    fn approval(&self, approval: ApprovalId) -> StoreFuture<'_, Option<StoredApproval>> {
+        self.readers.run(move |db| approvals::approval(db, approval))
+    }
+
+    fn approval_of_gate(&self, gate: GateId) -> StoreFuture<'_, Option<StoredApproval>> {
+        self.readers.run(move |db| approvals::of_gate(db, gate))
+    }
+
+    fn approvals(&self, filter: ApprovalFilter, limit: NonZeroU32) -> StoreFuture<'_, Vec<Approval>> {
+        self.readers.run(move |db| approvals::approvals(db, &filter, limit.get()))
+    }
+
+    fn due_approvals(&self, lost_before: Timestamp, limit: NonZeroU32) -> StoreFuture<'_, Vec<Approval>> {
+        let now = self.clock.now();
+        self.readers.run(move |db| approvals::due(db, now, lost_before, limit.get()))
     }
 
     fn registration(&self, app: AppId, kind: RegistrationKind, name: String) -> StoreFuture<'_, Option<StoredRegistration>> {

@@ -17,6 +17,7 @@ const MIGRATIONS: &[Migration] = &[
     Migration { version: 2, name: "people", sql: include_str!("migrations/0002_people.sql") },
     Migration { version: 3, name: "agents", sql: include_str!("migrations/0003_agents.sql") },
     Migration { version: 4, name: "specs", sql: include_str!("migrations/0004_specs.sql") },
+    Migration { version: 5, name: "approvals", sql: include_str!("migrations/0005_approvals.sql") },
 ];
 
 /// The newest schema that this version knows.

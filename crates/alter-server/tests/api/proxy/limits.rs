@@ -7,13 +7,6 @@ use serde_json::{Value, json};
 use super::Site;
 use crate::harness::Signed;
 
-async fn minted(site: &Site, policy: Value) -> String {
-    let path = format!("/sdk/grants/{}/mint", site.grant);
-    let body = json!({"label": uuid::Uuid::new_v4().to_string(), "grant_policy": policy});
-    let answer = Signed::post(&path, &site.key, &body).send(&site.vault).await;
-    answer.json()["grant_id"].as_str().unwrap_or_else(|| panic!("{:?}", answer.json())).to_owned()
-}
-
 fn rule(effect: &Value) -> String {
     let mut body = json!({"match": {"families": ["write"]}});
     body.as_object_mut().expect("an object").extend(effect.as_object().expect("an object").clone());
@@ -35,7 +28,7 @@ async fn the_key_needs_the_scope_for_it() {
 async fn a_grant_for_certain_calls_allows_those_and_no_others() {
     let site = Site::new().await;
     let policy = json!({"restrictions": {"allowed_methods": ["GET"], "allowed_endpoints": ["/mail/v1/*"]}});
-    let grant = minted(&site, policy).await;
+    let grant = site.minted(policy).await;
     let call = async |method: &str, path: &str| site.call(path, json!({"method": method, "grant_id": grant})).await;
     assert_eq!(call("GET", "/mail/v1/me").await.json()["status_code"], 200);
     assert_eq!(call("DELETE", "/mail/v1/me").await.refusal(), (403, "method_not_allowed_by_grant".into()));
@@ -62,13 +55,4 @@ async fn a_rule_of_the_client_denies_or_takes_fields_out() {
     let seen = site.provider.seen("/mail/");
     assert_eq!(seen.len(), 2);
     assert_eq!(seen[1].request.body, br#"{"subject":"s"}"#);
-}
-
-#[tokio::test]
-async fn a_call_that_nobody_has_to_be_asked_about_is_told_from_one_that_waits() {
-    let site = Site::new().await;
-    let grant = minted(&site, json!({"requires_approval": true})).await;
-    let answer = site.call("/mail/x", json!({"grant_id": grant})).await;
-    assert!(!answer.status.is_success(), "{:?}", answer.json());
-    assert!(site.provider.seen("/").is_empty());
 }

@@ -43,6 +43,14 @@ impl Site {
         self.vault.grant(json!({"secret": slug})).await
     }
 
+    /// A grant of the secret `mail` with a policy.
+    pub async fn minted(&self, policy: Value) -> String {
+        let path = format!("/sdk/grants/{}/mint", self.grant);
+        let body = json!({"label": uuid::Uuid::new_v4().to_string(), "grant_policy": policy});
+        let answer = Signed::post(&path, &self.key, &body).send(&self.vault).await;
+        answer.json()["grant_id"].as_str().unwrap_or_else(|| panic!("{:?}", answer.json())).to_owned()
+    }
+
     /// A call of the provider, with what it has besides method, URL and grant.
     pub fn asking(&self, path: &str, more: Value) -> Value {
         let mut body = json!({"method": "GET", "url": format!("{}{path}", self.provider.url()), "grant_id": self.grant});
