@@ -3,7 +3,7 @@
 use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
-    agent, app, audit, completions, config, connect, grant, idp, init, key, provider, request, secret, serve, spec, store,
+    agent, app, approval, audit, completions, config, connect, grant, idp, init, key, provider, request, secret, serve, spec, store,
 };
 
 /// Credential vault for AI agents: your code makes the call, the vault adds the credential.
@@ -71,6 +71,9 @@ pub enum Command {
     /// Agents: programs of an application that hold grants of their own
     #[command(subcommand)]
     Agent(agent::AgentCommand),
+    /// Approvals: calls that wait until people have agreed to them
+    #[command(subcommand)]
+    Approval(approval::ApprovalCommand),
     /// Identity providers: who an application's users are
     #[command(subcommand)]
     Idp(idp::IdpCommand),

@@ -15,7 +15,7 @@ use clap::Parser;
 use cli::{Cli, Command};
 use commands::context::Context;
 use commands::{
-    agent, app, audit, completions, config, connect, grant, help, idp, init, key, provider, request, secret, serve, spec, store,
+    agent, app, approval, audit, completions, config, connect, grant, help, idp, init, key, provider, request, secret, serve, spec, store,
 };
 use failure::{Exit, Failure, Outcome};
 use output::Output;
@@ -69,6 +69,7 @@ async fn run(command: Command, context: &Context) -> Outcome {
         Command::Spec(command) => spec::run(command, context).await,
         Command::Grant(command) => grant::run(command, context).await,
         Command::Agent(command) => agent::run(command, context).await,
+        Command::Approval(command) => approval::run(command, context).await,
         Command::Idp(command) => idp::run(command, context).await,
         Command::Key(command) => key::run(command, context).await,
         Command::Request(arguments) => request::run(*arguments, context).await,

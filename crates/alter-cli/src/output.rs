@@ -71,6 +71,11 @@ impl Output {
         }
     }
 
+    /// Prints text as lines on stdout.
+    pub fn lines(self, lines: &[String]) {
+        lines.iter().for_each(|text| line(visible(text)));
+    }
+
     /// A hint on stderr: what to do next.
     pub fn hint(self, text: &str) {
         if !self.json {

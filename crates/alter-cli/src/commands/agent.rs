@@ -103,7 +103,7 @@ pub struct Settings {
     /// It may use nothing, until it is allowed to
     #[arg(long, conflicts_with_all = ["allow", "allow_secrets"])]
     allow_nothing: bool,
-    /// Somebody who may approve its calls, by e-mail; with this each call needs it; give it several times
+    /// Somebody who may approve its calls, by e-mail, or an operator as operator:NAME; with this each call needs it; give it several times
     #[arg(long = "approver", value_name = "E-MAIL")]
     approvers: Vec<String>,
     /// Its calls need nobody's approval any more

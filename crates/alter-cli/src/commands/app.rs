@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::context::{Context, encode};
 use crate::failure::{Exit, Failure, Outcome};
+use crate::input::span;
 use crate::output::{Column, member};
 
 /// Verbs of `alter app`.
@@ -27,14 +28,16 @@ pub enum AppCommand {
         /// Name or id
         app: String,
     },
-    /// Set where people come back to, and what agents may retrieve
+    /// Set where people come back to, what agents may retrieve, and how people are asked
     #[command(after_help = "Examples:
   alter app set demo --return-url https://shop.example/connected --allowed-origin https://shop.example
   alter app set demo --remove-return-url https://shop.example/connected
   alter app set demo --retrieve-delegated true
+  alter app set demo --approval-time 15m --approval-webhook https://chat.example/hooks/alter
 
 After a page of the vault a browser is sent to a registered return URL, or to one below it, and to nothing else. A page that opened
-the vault's in a window is told the result if its origin is registered.")]
+the vault's in a window is told the result if its origin is registered. What is sent to the webhook is signed as Standard Webhooks
+describe, with a secret that is shown once.")]
     Set(Box<SetArgs>),
 }
 
@@ -58,6 +61,15 @@ pub struct SetArgs {
     /// Let the first holder of a delegated grant that nothing narrows retrieve it, and not only use it through the vault
     #[arg(long, value_name = "BOOL")]
     retrieve_delegated: Option<bool>,
+    /// How long people have to agree to a call: 90s, 30m, 12h, 7d [default: 1h]
+    #[arg(long, value_name = "SPAN", value_parser = span)]
+    approval_time: Option<u64>,
+    /// Tell this URL when a call waits for people; an empty one tells nobody
+    #[arg(long, value_name = "URL")]
+    approval_webhook: Option<String>,
+    /// Sign what is sent there with a new secret
+    #[arg(long)]
+    new_webhook_secret: bool,
 }
 
 const COLUMNS: &[Column] = &[
@@ -82,7 +94,11 @@ pub async fn run(command: AppCommand, context: &Context) -> Outcome {
         AppCommand::Show { app } => context.output.record(&admin.get(&path(&app)).await?),
         AppCommand::Set(set) => {
             let change = set.change(&admin.get(&path(&set.app)).await?)?;
-            context.output.record(&admin.send(Method::PATCH, &path(&set.app), Some(&change)).await?);
+            let app = admin.send(Method::PATCH, &path(&set.app), Some(&change)).await?;
+            context.output.record(&app);
+            if app["approval_webhook_secret"].is_string() {
+                context.output.hint("Store the webhook's secret now: it is not shown again.");
+            }
         }
     }
     Ok(())
@@ -113,11 +129,20 @@ impl SetArgs {
         if let Some(allowed) = self.retrieve_delegated {
             change["retrieve_delegated"] = json!(allowed);
         }
+        if let Some(seconds) = self.approval_time {
+            change["approval_lasts_seconds"] = json!(seconds);
+        }
+        if let Some(url) = &self.approval_webhook {
+            change["approval_webhook"] = if url.is_empty() { Value::Null } else { json!(url) };
+        }
+        if self.new_webhook_secret {
+            change["new_webhook_secret"] = json!(true);
+        }
         if change.as_object().is_some_and(|members| !members.is_empty()) {
             return Ok(change);
         }
         Err(Failure::new(Exit::Usage, "nothing_to_change", "nothing to change was given")
-            .help("give --return-url, --allowed-origin, --remove-return-url, --remove-allowed-origin or --retrieve-delegated"))
+            .help("`alter app set --help` lists what can be set"))
     }
 
     fn not_there(&self, entry: &str) -> Failure {

@@ -28,6 +28,9 @@ pub enum GrantCommand {
         /// A name that tells several grants of one secret apart
         #[arg(long, value_name = "TEXT")]
         label: Option<String>,
+        /// Let nothing be called through it until an operator has agreed to the call
+        #[arg(long)]
+        requires_approval: bool,
         #[command(flatten)]
         app: AppFlag,
     },
@@ -131,13 +134,14 @@ fn status(grant: &Value) -> String {
 pub async fn run(command: GrantCommand, context: &Context) -> Outcome {
     let admin = context.admin()?;
     match command {
-        GrantCommand::Create { secret, expires_in, label, app } => {
+        GrantCommand::Create { secret, expires_in, label, requires_approval, app } => {
             let base = context.app_path(&admin, &app).await?;
-            let wanted = json!({ "secret": secret, "expires_in": expires_in, "label": label });
+            let wanted = json!({ "secret": secret, "expires_in": expires_in, "label": label, "requires_approval": requires_approval });
             let grant = admin.post(&format!("{base}/grants"), &wanted).await?;
             context.output.record(&grant);
             let id = member(&grant, "grant_id");
-            context.output.hint(&format!("Next, a call through it: alter request GET https://… --grant {id}"));
+            let proxy = if requires_approval { " --proxy" } else { "" };
+            context.output.hint(&format!("Next, a call through it: alter request GET https://… --grant {id}{proxy}"));
         }
         GrantCommand::List(list) => {
             let (base, query) = (context.app_path(&admin, &list.app).await?, list.query());

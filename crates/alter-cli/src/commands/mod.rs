@@ -2,6 +2,7 @@
 
 pub mod agent;
 pub mod app;
+pub mod approval;
 pub mod audit;
 mod caller;
 pub mod completions;

@@ -1,5 +1,7 @@
 //! `alter request`
 
+mod proxied;
+
 use std::io::{IsTerminal, Read, Write};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -20,7 +22,10 @@ use crate::output::line;
 
 The application's key comes from ALTER_API_KEY or --key-file. The answer's body goes to stdout
 as it is; --json wraps it into one object with status and headers. Redirects are not followed:
-a 3xx is the answer.")]
+a 3xx is the answer.
+
+With --proxy the vault makes the call, and the credential never leaves it. If people have to agree
+first, their link is told on stderr, and the command waits for them.")]
 pub struct RequestArgs {
     /// HTTP method
     method: String,
@@ -63,6 +68,15 @@ pub struct RequestArgs {
     /// Who makes the call, for the audit
     #[arg(long, value_name = "NAME", help_heading = "What is sent")]
     caller: Option<String>,
+    /// Let the vault make the call: what grants with limits, and those that people have to agree to, need
+    #[arg(long, conflicts_with = "data", help_heading = "Who sends it")]
+    proxy: bool,
+    /// How long to wait for people who have to agree
+    #[arg(long, value_name = "SPAN", default_value = "5m", value_parser = crate::input::span, requires = "proxy", help_heading = "Who sends it")]
+    wait: u64,
+    /// A key under which the call runs at most once
+    #[arg(long, value_name = "TEXT", requires = "proxy", help_heading = "Who sends it")]
+    idempotency_key: Option<String>,
     /// For connecting, each write and each read apart
     #[arg(long, value_name = "SPAN", default_value = "30s", value_parser = crate::input::span, help_heading = "What is sent")]
     timeout: u64,
@@ -86,6 +100,9 @@ pub async fn run(arguments: RequestArgs, context: &Context) -> Outcome {
         builder = builder.caller(caller.as_str());
     }
     let app = builder.build().map_err(|error| local(&error))?;
+    if arguments.proxy {
+        return proxied::run(&arguments, &app, context).await;
+    }
     let result = app.request(arguments.request()?).await;
     // The report of the call is sent in the background; a program that ends at once would lose it.
     app.close().await;

@@ -1,6 +1,7 @@
 //! The real binary as a person or a script meets it: exit code, stdout, stderr, and the stable code of every error.
 
 mod agents;
+mod approvals;
 mod apps;
 mod audit;
 mod connect;

@@ -1,10 +1,11 @@
 //! `cargo xtask demo`: a vault, a provider, and one call made from four places by programs that never hold the credential; then a person who connects
-//! an account of theirs.
+//! an account of theirs, and a call of an agent that waits until somebody agrees.
 //!
 //! It shows and it checks: the exit status is 0 only if everything that it prints was true.
 
 mod act;
 mod second;
+mod third;
 
 use alter_testkit::provider::{Account, Credential, Provider};
 use alter_testkit::vault::Vault;
@@ -33,8 +34,9 @@ pub fn run(project: &Project, report: &mut Report) {
 }
 
 fn set(project: &Project) -> Result<Stage, Failure> {
-    let vault = Vault::start(&project.built("alter"))?;
     let provider = Provider::start()?;
+    // The vault calls public addresses only, unless its operator says otherwise.
+    let vault = Vault::start_in(&project.built("alter"), &[("ALTER_EGRESS_ALLOW", &provider.address().to_string())])?;
     let bearer = Credential::Header { name: "authorization".to_owned(), value: format!("Bearer {SECRET}") };
     provider.open("/", Account { credentials: vec![bearer], answer: None });
     Ok(Stage { project: project.clone(), vault, provider })
@@ -75,7 +77,10 @@ fn play(report: &mut Report, stage: Stage) {
     report.heading("5. A person connects an account of theirs, with their own browser");
     second_act(report, &stage, &access);
 
-    report.heading("6. Nothing is left");
+    report.heading("6. An agent asks, somebody agrees, the vault makes the call");
+    third_act(report, &stage, &access);
+
+    report.heading("7. Nothing is left");
     report.step("vault and provider stopped, folder gone", || stage.leave());
 }
 
@@ -95,5 +100,23 @@ fn second_act(report: &mut Report, stage: &Stage, access: &Access) {
         report.value("the access is taken back, and the provider is told", || stage.end_access(access, &accounts, &connected))
     {
         report.say(format!("    the application saw  {error}"));
+    }
+}
+
+fn third_act(report: &mut Report, stage: &Stage, access: &Access) {
+    let Some(asking) = report.value("the agent's call waits", || stage.ask(access)) else { return };
+    for line in &asking.lines {
+        report.say(format!("    $ {line}"));
+    }
+    for line in &asking.shown {
+        report.say(format!("    {line}"));
+    }
+    if let Some(agreed) = report.value("it is agreed to, and made once", || stage.agree(asking, SECRET)) {
+        report.say(format!("    $ {}", agreed.line));
+        report.say(format!("    the agent saw        {}", agreed.agent));
+        report.say(format!("    the provider saw     {}", agreed.provider));
+        for row in &agreed.rows {
+            report.say(format!("    {row}"));
+        }
     }
 }

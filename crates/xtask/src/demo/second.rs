@@ -14,8 +14,9 @@ use crate::demo::act::{Access, Stage};
 use crate::report::{Checks, Failure};
 
 /// How long anything that must happen may take.
-const LIMIT: Duration = Duration::from_secs(90);
-const PAUSE: Duration = Duration::from_millis(50);
+pub const LIMIT: Duration = Duration::from_secs(90);
+/// How often it is looked at.
+pub const PAUSE: Duration = Duration::from_millis(50);
 /// The client secret that the provider gave to the vault.
 const CLIENT_SECRET: &str = "demo-client-secret-77e0";
 /// The person's name at the provider.
@@ -127,7 +128,7 @@ impl Stage {
 }
 
 /// Starts a program whose output goes into files of the folder.
-fn started(command: &mut Command, folder: &Path, name: &str, stdin: Stdio) -> Result<Guarded, Failure> {
+pub fn started(command: &mut Command, folder: &Path, name: &str, stdin: Stdio) -> Result<Guarded, Failure> {
     let file = |ending: &str| File::create(folder.join(format!("{name}.{ending}")));
     Ok(Guarded::spawn(command.stdin(stdin).stdout(file("out")?).stderr(file("err")?))?)
 }

@@ -34,6 +34,8 @@ struct NewGrant {
     /// Seconds.
     #[serde(default)]
     expires_in: Option<u64>,
+    #[serde(default)]
+    requires_approval: bool,
 }
 
 /// Which grants, next to the page's parameters.
@@ -108,6 +110,7 @@ pub async fn create(
     let mut grant = Grant::root(app.id, Opens::Secret(secret.id), Principal::System, now);
     grant.label = wanted.label.filter(|label| !label.is_empty());
     grant.expires_at = read::expiry(wanted.expires_in, now)?;
+    grant.policy.requires_approval = wanted.requires_approval;
     let row = author.row(ChainId::App(app.id), "grant.create").grant(grant.id).provider(&secret.slug);
     commit(&vault, row, vec![Effect::CreateGrant(Box::new(grant.clone()))]).await?;
     Ok((StatusCode::CREATED, Json(shape::grant(&grant, &shape::Opened { secret: Some(secret), credential: None }, now))))

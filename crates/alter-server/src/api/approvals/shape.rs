@@ -18,7 +18,9 @@ pub fn url(vault: &Vault, gate: GateId) -> String {
 
 /// The contract's `PendingApproval`.
 pub fn pending(vault: &Vault, approval: &Approval) -> Value {
-    let expires_in = (approval.expires_at.as_millis() - vault.clock.now().as_millis()).max(0) / 1000;
+    // Rounded up: whoever waits that long has waited long enough.
+    let left = approval.expires_at.as_millis().saturating_sub(vault.clock.now().as_millis());
+    let expires_in = u64::try_from(left).unwrap_or(0).div_ceil(1000);
     let told = |gate: &Gate| {
         json!({
             "approval_id": gate.id,

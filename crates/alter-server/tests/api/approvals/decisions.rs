@@ -23,7 +23,7 @@ async fn a_call_waits_is_approved_and_made_once() {
     let shown = waiting.shown(&asked).await;
     let url = format!("{}/mail/send?q=canary-query", waiting.site.provider.url());
     let request = &shown["request"];
-    assert_eq!((&request["method"], &request["url"], &request["body"]), (&json!("POST"), &json!(url), &json!(r#"{"n":1.5,"to":"ada"}"#)));
+    assert_eq!((&request["method"], &request["url"], &request["body"]), (&json!("POST"), &json!(url), &json!(r#"{"to":"ada","n":1.5}"#)));
     assert_eq!(request["headers"], json!([["X-Tag", "a"], ["Content-Type", "application/json"]]));
     assert!(!shown.to_string().contains(CREDENTIAL), "who decides does not see the credential");
     assert_eq!(shown["gates"][0]["approvers"], json!(["operators"]));
@@ -39,13 +39,13 @@ async fn a_call_waits_is_approved_and_made_once() {
     assert_eq!((&result["status_code"], &result["approval_id"]), (&json!(200), &asked["approval_id"]));
     assert!(String::from_utf8(body_of(&result)).expect("text").contains("send"));
     let received = waiting.received();
-    assert_eq!((received.len(), received[0].authorized, received[0].request.body.as_slice()), (1, true, br#"{"n":1.5,"to":"ada"}"#.as_slice()));
+    assert_eq!((received.len(), received[0].authorized, received[0].request.body.as_slice()), (1, true, br#"{"to":"ada","n":1.5}"#.as_slice()));
     assert_eq!(received[0].request.query(), "q=canary-query");
 
     let rows = waiting.rows(&["approval.approve", "proxy.call", "proxy.answer"]).await;
     let told: Vec<(&Value, &Value)> = rows.iter().map(|row| (&row["action"], &row["outcome"])).collect();
     let (approve, call, answer) = (json!("approval.approve"), json!("proxy.call"), json!("proxy.answer"));
-    assert_eq!(told, [(&approve, &json!("done")), (&call, &json!("intent")), (&answer, &json!("done"))]);
+    assert_eq!(told, [(&approve, &json!("done")), (&call, &json!("released")), (&answer, &json!("done"))]);
     assert_eq!(rows[0]["reason"], "she is nice");
     assert!(rows.iter().all(|row| row["subject"] == json!(format!("approval:{}", text(&asked["approval_group_id"])))), "{rows:?}");
     assert!(rows[0]["operator_id"].is_string(), "{}", rows[0]);

@@ -145,12 +145,38 @@ async fn who_asks_for_a_call_does_not_agree_to_it() {
     let place = Place::new().await;
     let claims = json!({"sub": "ada", "aud": "app", "email": "ada@example.com", "email_verified": true});
     let token = Pair::rsa(0).token(&json!({"alg": "RS256", "kid": "k"}), &place.issuer.claims(&claims));
-    let assigned = json!({"principal": {"type": "user", "user_token": token}});
-    drop(assigned);
-    let grant = place.site.vault.grant(json!({"secret": "mail"})).await;
-    let asked = place.site.signed("/mail/send", json!({"grant_id": grant, "user_token": token})).with("x-alter-caller", &place.agent);
-    // The app's own grant is not Ada's, so her token opens nothing: nobody is asked.
-    assert_eq!(asked.send(&place.site.vault).await.refusal().0, 404);
+    let vault = &place.site.vault;
+    let key = vault.key(json!({"scopes": ["secrets:write", "grants:write", "proxy:execute"]})).await;
+    let secret = text(&vault.read("/apps/demo/secrets").await["items"][0]["id"]);
+    let principal = json!({"type": "user", "user_token": token, "label": "ada"});
+    let assigned = Signed::post(&format!("/sdk/managed-secrets/{secret}/grants"), &key, &json!({"principal": principal})).send(vault).await;
+    let root = text(&assigned.json()["grant_id"]);
+    let policy = json!({"label": "asks", "grant_policy": {"requires_approval": true}});
+    let minted = Signed::post(&format!("/sdk/grants/{root}/mint"), &key, &policy).send(vault).await;
+    let grant = text(&minted.json()["grant_id"]);
+
+    // Who asks in her name without a token of hers, has to ask her.
+    let asked = place.site.call("/mail/send", json!({"grant_id": grant})).await.json();
+    let mut browser = Browser::new();
+    let page = place.visit_as_ada(&mut browser, &asked).await;
+    assert!(page.text.contains("Approve this call?"), "{}", page.text);
+    // What she asks for herself, somebody else agrees to.
+    let own = place.site.call("/mail/send", json!({"grant_id": grant, "user_token": token})).await;
+    assert_eq!(own.status, 202, "{:?}", own.json());
+    let own = own.json();
+    let page = browser.get(&text(&own["approval_url"])).await;
+    assert_eq!(page.status, 403, "{}", page.text);
+    let posted = browser.post(&text(&own["approval_url"]), &page.url, &[("decision", "deny")]).await;
+    assert_eq!(posted.status, 403, "{}", posted.text);
+    let path = format!("/approvals/{}", text(&own["approval_group_id"]));
+    let digest = vault.read(&path).await["digest"].clone();
+    vault.made(&format!("{path}/approve"), json!({"digest": digest})).await;
+    for _ in 0..30 {
+        if place.status(&own).await == "executed" {
+            return;
+        }
+    }
+    panic!("her token is over by then, and what it proved counts");
 }
 
 #[tokio::test]

@@ -38,7 +38,8 @@ pub struct Scenario {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Step {
-    /// The method, in snake case, `agents.create` for one of a namespace; or `visit`: a person opens the address `url` and does what its pages ask for.
+    /// The method, in snake case, `agents.create` for one of a namespace. Or what a person does: with `visit` they open the address `url` and do what its
+    /// pages ask for, with `approve` and `deny` an operator decides about the call `approval_id`.
     pub call: String,
     /// The name of the API key; with `$` one that an earlier step has made, `$made.api_key`.
     #[serde(default = "main_key")]
@@ -85,9 +86,14 @@ impl Scenario {
 }
 
 impl Step {
-    /// Whether a person does it and not a client.
+    /// Whether a person opens an address.
     pub fn is_visit(&self) -> bool {
         self.call == "visit"
+    }
+
+    /// Whether an operator decides.
+    pub fn is_decision(&self) -> bool {
+        matches!(self.call.as_str(), "approve" | "deny")
     }
 }
 

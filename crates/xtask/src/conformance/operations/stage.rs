@@ -117,6 +117,12 @@ impl Stage {
         let told = if step.is_visit() {
             let url = arguments.get("url").and_then(Value::as_str).ok_or_else(|| Failure::new("a visit needs a url"))?;
             Told { result: json!({ "status": Browser::of("ada").visit(url, None)?.status }), ..Told::default() }
+        } else if step.is_decision() {
+            let id = text(&arguments, "approval_id")?;
+            let yes: &[&str] = if step.call == "approve" { &["--yes"] } else { &[] };
+            let line = [&["approval", &step.call, &id, "--reason", "as agreed"], yes].concat();
+            let decided = self.vault.records(&line, "")?.into_iter().next().unwrap_or_default();
+            Told { result: json!({ "status": decided["status"] }), ..Told::default() }
         } else {
             let key = match step.key.strip_prefix('$') {
                 Some(made) => text(names, made)?,
