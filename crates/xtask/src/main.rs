@@ -1,4 +1,4 @@
-//! The project's commands: `cargo xtask setup | demo | test | conformance | bench | endurance | codegen`.
+//! The project's commands: `cargo xtask setup | demo | test | conformance | bench | endurance | soak | codegen`.
 
 mod bench;
 mod checks;
@@ -11,6 +11,7 @@ mod endurance;
 mod project;
 mod report;
 mod setup;
+mod soak;
 mod tools;
 
 use std::process::ExitCode;
@@ -72,6 +73,12 @@ enum Task {
         #[arg(long, value_name = "NAME")]
         only: Vec<String>,
     },
+    /// Put two vaults on one database under load, and kill one of them every five seconds: is anything lost or done twice?
+    Soak {
+        /// How long, in seconds.
+        #[arg(long, value_name = "N", default_value_t = 300, value_parser = clap::value_parser!(u32).range(10..))]
+        seconds: u32,
+    },
     /// Write the generated files again.
     Codegen {
         /// Write nothing; fail if a file differs from what would be written.
@@ -128,6 +135,7 @@ fn main() -> ExitCode {
         Task::Conformance { client, only } => conformance::run(&project, &mut report, &ClientChoice::clients(&client), &only),
         Task::Bench { publish, smoke, rounds } => bench::run(&project, &mut report, bench::Mode::chosen(publish, smoke), rounds.into()),
         Task::Endurance { rounds, only } => endurance::run(&project, &mut report, rounds, &only),
+        Task::Soak { seconds } => soak::run(&project, &mut report, seconds),
         Task::Codegen { check } => codegen::run(&project, &mut report, check),
     }
     report.finish()

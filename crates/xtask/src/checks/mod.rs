@@ -18,6 +18,7 @@ use crate::docs;
 use crate::endurance;
 use crate::project::Project;
 use crate::report::Report;
+use crate::soak;
 
 /// A group of checks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -42,6 +43,8 @@ pub enum Group {
     Recorded,
     /// The same calls by the public package and ours against a real vault.
     Conformance,
+    /// Two vaults on one database under load, one of them killed again and again.
+    Soak,
     /// The examples and links of the documentation.
     Docs,
     /// The demo.
@@ -69,6 +72,7 @@ pub fn run(project: &Project, report: &mut Report, only: &[Group]) {
             Group::Endurance => endurance::check(project, report),
             Group::Recorded => python::recorded(project, report),
             Group::Conformance => conformance::all(project, report),
+            Group::Soak => soak::run(project, report, soak::CHECKED),
             Group::Docs => docs::run(project, report),
             Group::Demo => demo::run(project, report),
             Group::Bench => bench::run(project, report, bench::Mode::Smoke, 1),
