@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { App, CredentialRevokedError, GrantRevokedError } from "@alter-ai/alter-sdk";
+import { App, ApprovalDeniedError, CredentialRevokedError, GrantRevokedError } from "@alter-ai/alter-sdk";
 import { agreeThere, look, openBrowser, person, signInThere } from "./support/look.mjs";
 import { eventually, Stage } from "./support/stage.mjs";
 
@@ -229,4 +229,75 @@ test("the window that opened a page is told how it ended", async () => {
   });
   await eventually("the window closes itself", () => popup.isClosed());
   await ada.close();
+});
+
+test("a person reads what an agent is about to send, and decides", async () => {
+  const ask = (json, reason) =>
+    app.proxyRequest("POST", `http://${stage.post.host}/v1/messages?notify=true`, {
+      grantId: stage.postGrant,
+      caller: stage.mailer,
+      extraHeaders: { "X-Priority": "high" },
+      json,
+      reason,
+    });
+  const lines = Array.from({ length: 12 }, (_, line) => ({ item: `Chair number ${line + 1}`, price: 10.5 * line }));
+  const pending = await ask(
+    { to: "carol@example.com", subject: "Your order \u202E1000", lines },
+    "The order is complete",
+  );
+  const ada = await person(browser, stage.url);
+  const { page } = ada;
+  await page.goto(pending.approvalUrl);
+  await look(page, "approve-sign-in");
+  await page.getByRole("button", { name: /^Continue to/ }).click();
+  await signInThere(page, stage.people.issuer, "ada");
+  await page.getByRole("heading", { name: "Approve this call?" }).waitFor();
+  await page.getByText("The order is complete").waitFor();
+  // Whoever wrote it hoped that the amount reads 0001.
+  await page.getByText(/Your order (⟨U\+202E⟩|\\u202e)1000/).waitFor();
+  assert.equal(await page.getByText("Chair number 12").isVisible(), false, "what is long is folded");
+  await look(page, "approve");
+
+  // On a phone the buttons stay where they are, however far somebody has read.
+  await page.setViewportSize({ width: 360, height: 740 });
+  const place = () => page.getByRole("button", { name: "Approve" }).boundingBox();
+  const before = await place();
+  await page.getByText("The rest of it").click();
+  await page.evaluate(() => scrollTo(0, 200));
+  assert.equal((await place()).y, before.y);
+  await page.setViewportSize({ width: 1200, height: 900 });
+
+  assert.equal(stage.post.received.length, 0);
+  await page.getByLabel("A note, if you like").fill("Checked");
+  await page.keyboard.press("Tab");
+  assert.equal(await page.evaluate(() => document.activeElement?.textContent), "Approve");
+  await page.keyboard.press("Enter");
+  await page.getByRole("heading", { name: "Approved and done" }).waitFor();
+  await look(page, "approved");
+  const result = await app.awaitApproval(pending.approvalId, { timeout: 30_000 });
+  assert.deepEqual([result.statusCode, result.bodyJson()], [201, { sent: true }]);
+  assert.equal(stage.post.received.length, 1);
+  assert.equal(stage.post.received[0].url, "/v1/messages?notify=true");
+
+  const second = await ask({ to: "everybody" }, "A second one");
+  await page.goto(second.approvalUrl);
+  await page.getByRole("button", { name: "Deny" }).click();
+  await page.getByRole("heading", { name: "Denied" }).waitFor();
+  await look(page, "approval-denied");
+  await assert.rejects(app.awaitApproval(second.approvalId, { timeout: 30_000 }), ApprovalDeniedError);
+
+  const bob = await person(browser, stage.url);
+  const third = await ask({ to: "nobody" }, "A third one");
+  await bob.page.goto(third.approvalUrl);
+  await bob.page.getByRole("button", { name: /^Continue to/ }).click();
+  await signInThere(bob.page, stage.people.issuer, "bob");
+  await bob.page.getByRole("heading", { name: "This is for somebody else" }).waitFor();
+  await look(bob.page, "approve-stranger");
+  assert.equal(stage.post.received.length, 1);
+  assert.deepEqual(
+    [...ada.complaints, ...bob.complaints].filter((text) => !text.includes("403")),
+    [],
+  );
+  await ada.close();
+  await bob.close();
 });

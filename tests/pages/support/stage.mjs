@@ -2,6 +2,7 @@
 
 import { execFile, spawn } from "node:child_process";
 import { mkdtemp, rm } from "node:fs/promises";
+import { createServer as createHttpServer } from "node:http";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -60,6 +61,39 @@ class OidcProvider {
   }
 }
 
+/** A service that takes messages. What it was sent is in `received`. */
+class Post {
+  static start() {
+    return new Promise((resolve, reject) => {
+      const received = [];
+      const server = createHttpServer((request, response) => {
+        const parts = [];
+        request.on("data", (part) => parts.push(part));
+        request.on("end", () => {
+          received.push({
+            url: request.url,
+            body: Buffer.concat(parts).toString(),
+            credential: request.headers.authorization,
+          });
+          response.writeHead(201, { "content-type": "application/json" }).end('{"sent":true}');
+        });
+      });
+      server.once("error", reject).listen(0, "127.0.0.1", () => resolve(new Post(server, received)));
+    });
+  }
+
+  constructor(server, received) {
+    this.server = server;
+    this.received = received;
+    this.host = `127.0.0.1:${server.address().port}`;
+  }
+
+  stop() {
+    this.server.close();
+    this.server.closeAllConnections();
+  }
+}
+
 /** The vault with app `calendar-helper`, sign-in at one provider, and accounts at another. */
 export class Stage {
   static async set() {
@@ -78,7 +112,10 @@ export class Stage {
     this.url = `http://127.0.0.1:${await freePort()}`;
     this.data = join(this.folder, "data");
     const address = new URL(this.url).host;
-    this.vault = spawn(ALTER, ["serve", "--data-dir", this.data, "--address", address], { stdio: "ignore" });
+    this.post = await Post.start();
+    // What the vault calls itself are public addresses, unless an operator says otherwise.
+    const env = { ...process.env, ALTER_EGRESS_ALLOW: this.post.host };
+    this.vault = spawn(ALTER, ["serve", "--data-dir", this.data, "--address", address], { stdio: "ignore", env });
     const ready = () =>
       fetch(`${this.url}/readyz`).then(
         (answer) => answer.ok,
@@ -113,6 +150,10 @@ export class Stage {
         "secrets:write",
         "--scope",
         "audit:emit",
+        "--scope",
+        "proxy:execute",
+        "--scope",
+        "agents:admin",
       ])
     )[0].api_key;
     await this.alter(["idp", "set", this.people.issuer, "--client-id", "vault", "--stdin"], SECRET);
@@ -149,6 +190,10 @@ export class Stage {
       "the-developers-own",
     );
     await this.alter(["agent", "create", "planner"]);
+    await this.alter(["secret", "create", "post", "--bearer", "--allow-host", this.post.host, "--stdin"], SECRET);
+    const [mailer] = await this.alter(["agent", "create", "mailer", "--approver", "ada@example.com"]);
+    const [grant] = await this.alter(["grant", "create", "--secret", "post"]);
+    Object.assign(this, { mailer: mailer.agent_id, postGrant: grant.grant_id });
   }
 
   /** Runs a command that must succeed; gives the records that it printed. */
@@ -178,7 +223,7 @@ export class Stage {
   }
 
   async clear() {
-    for (const process of [this.people, this.calendar]) {
+    for (const process of [this.people, this.calendar, this.post]) {
       process?.stop();
     }
     if (this.vault?.exitCode === null) {
