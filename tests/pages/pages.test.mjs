@@ -301,3 +301,65 @@ test("a person reads what an agent is about to send, and decides", async () => {
   await ada.close();
   await bob.close();
 });
+
+test("an operator looks around in the console, by keyboard, and decides", async () => {
+  const owner = await person(browser, stage.url);
+  const { page } = owner;
+  const pending = await app.proxyRequest("POST", `http://${stage.post.host}/v1/messages`, {
+    grantId: stage.asks,
+    json: { to: "carol@example.com" },
+    reason: "A receipt",
+  });
+  await page.goto(`${stage.url}/`);
+  await page.getByRole("heading", { name: "Alter console" }).waitFor();
+  await look(page, "console-sign-in");
+  await page.getByLabel("Operator key").fill("alter_pat_mistyped");
+  await page.getByRole("button", { name: "Sign in" }).click();
+  await page.getByRole("alert").waitFor();
+  await page.getByLabel("Operator key").fill(await stage.operatorKey());
+  await page.keyboard.press("Enter");
+  await page.getByRole("heading", { name: "Overview" }).waitFor();
+  await page.getByText("As a table").first().click();
+  await look(page, "console");
+  for (const [link, heading] of [
+    ["Applications", "Applications"],
+    ["Operators", "Operators"],
+    ["Audit", "Audit"],
+  ]) {
+    await page.getByRole("link", { name: link, exact: true }).click();
+    await page.getByRole("heading", { name: heading, exact: true }).waitFor();
+    await look(page, `console-${link.toLowerCase()}`);
+  }
+
+  // "/" goes to the search, Enter searches, arrows walk through what was found.
+  await page.getByRole("link", { name: "Applications", exact: true }).click();
+  await page.keyboard.press("/");
+  await page.keyboard.type("calendar");
+  await page.keyboard.press("Enter");
+  await page.getByText("1 in all").waitFor();
+  await page.keyboard.press("ArrowDown");
+  await page.keyboard.press("Enter");
+  await page.getByRole("heading", { name: "Keys", exact: true }).waitFor();
+  for (const noun of ["Keys", "Agents", "Grants", "Secrets", "Providers", "API descriptions"]) {
+    await page.getByRole("link", { name: noun, exact: true }).click();
+    await page.getByRole("heading", { name: noun, exact: true }).waitFor();
+    await look(page, `console-app-${noun.toLowerCase().replaceAll(" ", "-")}`);
+  }
+  await page.getByRole("link", { name: "Waiting calls", exact: true }).click();
+  await page
+    .getByRole("row", { name: /A receipt/ })
+    .getByRole("link")
+    .click();
+  await page.getByRole("heading", { name: "A call waits" }).waitFor();
+  await look(page, "console-approval");
+  await page.getByRole("button", { name: "Approve" }).click();
+  await page.getByRole("heading", { name: /^A call: (approved|executing|executed)$/ }).waitFor();
+  assert.equal((await app.awaitApproval(pending.approvalId, { timeout: 30_000 })).statusCode, 201);
+  await page.getByRole("button", { name: "Sign out" }).click();
+  await page.getByRole("heading", { name: "Alter console" }).waitFor();
+  assert.deepEqual(
+    owner.complaints.filter((text) => !text.includes("401")),
+    [],
+  );
+  await owner.close();
+});

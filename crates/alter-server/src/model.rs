@@ -28,7 +28,8 @@ pub use grant::{
     Grant, GrantFilter, GrantKind, GrantPolicy, GrantStatus, ListedGrant, Membership, Opens, Restrictions, ScopeMismatch, ShownStatus, View,
 };
 pub use id::{
-    ActorId, AgentId, AppId, ApprovalId, CredentialId, DataKeyId, GateId, GrantId, KeyId, OperatorId, RegistrationId, SecretId, SpecId, TicketId,
+    ActorId, AgentId, AppId, ApprovalId, CredentialId, DataKeyId, GateId, GrantId, KeyId, OperatorId, RegistrationId, SecretId, SpecId,
+    TicketId,
 };
 pub use key::{ApiKey, KeyDigest, KeyRate, KeyStatus, RateCount, SharedRate, display_prefix};
 pub use network::Networks;

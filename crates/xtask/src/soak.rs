@@ -21,9 +21,14 @@ pub fn run(project: &Project, report: &mut Report, seconds: u32) {
     }
     let soaked = report.value(&format!("two vaults under load for {seconds} s"), || {
         let program = Run::new(project.built("alter-soak")).arg(project.built("alter")).arg(seconds.to_string());
-        let program = program.env("NO_PROXY", "*").env("no_proxy", "*").within(project.root()).limit(Duration::from_secs(seconds.into()) + MORE);
+        let program =
+            program.env("NO_PROXY", "*").env("no_proxy", "*").within(project.root()).limit(Duration::from_secs(seconds.into()) + MORE);
         let (status, printed, errors) = program.separate()?;
-        if status.success() { Ok((printed, Checks::passed(HELD))) } else { Err(Failure::new("something was lost or done twice").output(format!("{printed}{errors}"))) }
+        if status.success() {
+            Ok((printed, Checks::passed(HELD)))
+        } else {
+            Err(Failure::new("something was lost or done twice").output(format!("{printed}{errors}")))
+        }
     });
     for line in soaked.iter().flat_map(|printed| printed.lines()) {
         report.say(format!("    {line}"));

@@ -1,7 +1,7 @@
 // A real vault with a real identity provider and a real OAuth provider, set up with the command line as an operator does.
 
 import { execFile, spawn } from "node:child_process";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { createServer as createHttpServer } from "node:http";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
@@ -193,7 +193,8 @@ export class Stage {
     await this.alter(["secret", "create", "post", "--bearer", "--allow-host", this.post.host, "--stdin"], SECRET);
     const [mailer] = await this.alter(["agent", "create", "mailer", "--approver", "ada@example.com"]);
     const [grant] = await this.alter(["grant", "create", "--secret", "post"]);
-    Object.assign(this, { mailer: mailer.agent_id, postGrant: grant.grant_id });
+    const [asks] = await this.alter(["grant", "create", "--secret", "post", "--label", "asks", "--requires-approval"]);
+    Object.assign(this, { mailer: mailer.agent_id, postGrant: grant.grant_id, asks: asks.grant_id });
   }
 
   /** Runs a command that must succeed; gives the records that it printed. */
@@ -214,6 +215,11 @@ export class Stage {
       });
       child.stdin.end(input);
     });
+  }
+
+  /** The first operator's key. */
+  async operatorKey() {
+    return (await readFile(join(this.data, "operator.key"), "utf8")).trim();
   }
 
   /** How often an action stands in the audit. */

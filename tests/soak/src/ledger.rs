@@ -90,9 +90,14 @@ impl Ledger {
             *calls.entry(seen.request.path().to_owned()).or_default() += 1;
         }
         let once = |path: &&String| path.starts_with("/once/") || path.starts_with("/asked/");
-        wrong.extend(calls.iter().filter(|(path, count)| once(path) && **count > 1).map(|(path, count)| format!("{path} was called {count} times")));
-        wrong.extend(told.answered.iter().filter(|path| !calls.contains_key(*path)).map(|path| format!("{path} was answered and never called")));
-        let released = vaults.count("SELECT count(*) FROM alter_vault.audit_rows WHERE action = 'token.retrieve' AND outcome = 'intent'")?;
+        wrong.extend(
+            calls.iter().filter(|(path, count)| once(path) && **count > 1).map(|(path, count)| format!("{path} was called {count} times")),
+        );
+        wrong.extend(
+            told.answered.iter().filter(|path| !calls.contains_key(*path)).map(|path| format!("{path} was answered and never called")),
+        );
+        let released =
+            vaults.count("SELECT count(*) FROM alter_vault.audit_rows WHERE action = 'token.retrieve' AND outcome = 'intent'")?;
         if released < told.retrieved {
             wrong.push(format!("{} credentials were released, and {released} rows say so", told.retrieved));
         }

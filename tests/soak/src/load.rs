@@ -35,13 +35,8 @@ impl Load {
     /// Starts all programs; they begin nothing new after `end`.
     pub fn begin(vaults: &Arc<Vaults>, ledger: &Arc<Ledger>, end: Instant) -> Result<Self, Failed> {
         let app = |which| App::builder(&vaults.key).base_url(vaults.url(which)).timeout(Duration::from_secs(30)).build();
-        let program = Program {
-            vaults: Arc::clone(vaults),
-            ledger: Arc::clone(ledger),
-            apps: [app(0)?, app(1)?],
-            next: Arc::default(),
-            end,
-        };
+        let program =
+            Program { vaults: Arc::clone(vaults), ledger: Arc::clone(ledger), apps: [app(0)?, app(1)?], next: Arc::default(), end };
         let mut tasks = JoinSet::new();
         for _ in 0..3 {
             tasks.spawn(program.clone().mint());
@@ -158,7 +153,10 @@ impl Program {
                 match deciding.await {
                     Ok(Ok(_)) => decided = true,
                     // Decided before, perhaps by a request whose answer was lost with its vault.
-                    Ok(Err(error)) => decided |= ["approval_decided", "approval_over", "gate_decided_by_you"].iter().any(|code| error.to_string().contains(code)),
+                    Ok(Err(error)) => {
+                        decided |=
+                            ["approval_decided", "approval_over", "gate_decided_by_you"].iter().any(|code| error.to_string().contains(code))
+                    }
                     Err(error) => self.ledger.unexpected(error.to_string()),
                 }
             }

@@ -37,7 +37,9 @@ async fn main() -> ExitCode {
 
 async fn soak() -> Result<(), Failed> {
     let mut arguments = std::env::args().skip(1);
-    let (Some(program), Some(seconds)) = (arguments.next(), arguments.next()) else { return Err("usage: alter-soak PROGRAM SECONDS".into()) };
+    let (Some(program), Some(seconds)) = (arguments.next(), arguments.next()) else {
+        return Err("usage: alter-soak PROGRAM SECONDS".into());
+    };
     let end = Instant::now() + Duration::from_secs(seconds.parse()?);
     let (vaults, ledger) = (Arc::new(tokio::task::block_in_place(|| Vaults::start(program.as_ref()))?), Arc::new(Ledger::default()));
     let load = Load::begin(&vaults, &ledger, end)?;

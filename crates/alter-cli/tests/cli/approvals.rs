@@ -1,8 +1,10 @@
 //! Calls that wait for people, decided on the command line.
 
-use std::process::{Child, Command, Stdio};
+use std::fs::{self, File};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use alter_testkit::children::Guarded;
 use alter_testkit::provider::{Account, Credential, Provider};
 use alter_testkit::vault::Vault;
 use serde_json::{Value, json};
@@ -31,7 +33,8 @@ impl Waiting {
         one(&["app", "create", "demo"], "");
         let key = one(&["key", "create", "--scope", "proxy:execute"], "")["api_key"].as_str().expect("a key").to_owned();
         one(&["secret", "create", "mail", "--bearer", "--allow-host", &host, "--stdin"], CREDENTIAL);
-        let grant = one(&["grant", "create", "--secret", "mail", "--requires-approval"], "")["grant_id"].as_str().expect("a grant").to_owned();
+        let grant =
+            one(&["grant", "create", "--secret", "mail", "--requires-approval"], "")["grant_id"].as_str().expect("a grant").to_owned();
         Self { vault, provider, key, grant }
     }
 
@@ -41,12 +44,15 @@ impl Waiting {
         let mut command = Command::new(program());
         command.args(["request", "POST", &at, "--grant", &self.grant, "--proxy", "--json-body", r#"{"to":"ada"}"#, "--no-input"]);
         command.args(["--reason", "to say hello"]).args(more).arg("--data-dir").arg(data).args(["--vault", &url]);
-        let child = command.env("ALTER_API_KEY", &self.key).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts");
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = |name: &str| File::create(folder.path().join(name)).expect("a file");
+        let child = Guarded::spawn(command.env("ALTER_API_KEY", &self.key).stdin(Stdio::null()).stdout(file("out")).stderr(file("err")));
+        let child = child.expect("it starts");
         let limit = Instant::now() + PATIENCE;
         loop {
             let listed = self.list(&[]);
             if let Some(approval) = listed.first() {
-                return Asked { child, id: approval["approval_id"].as_str().expect("an id").to_owned() };
+                return Asked { child, folder, id: approval["approval_id"].as_str().expect("an id").to_owned() };
             }
             assert!(Instant::now() < limit, "nothing waits");
             std::thread::sleep(Duration::from_millis(50));
@@ -64,16 +70,24 @@ impl Waiting {
 
 /// A call that waits.
 struct Asked {
-    child: Child,
+    child: Guarded,
+    folder: tempfile::TempDir,
     id: String,
 }
 
 impl Asked {
     /// Exit code and output of the process that asked.
     fn end(self) -> (i32, String, String) {
-        let output = self.child.wait_with_output().expect("it ends");
-        let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("text");
-        (output.status.code().expect("a code"), text(output.stdout), text(output.stderr))
+        let limit = Instant::now() + PATIENCE;
+        let status = loop {
+            if let Some(status) = self.child.try_wait().expect("a status") {
+                break status;
+            }
+            assert!(Instant::now() < limit, "it does not end");
+            std::thread::sleep(Duration::from_millis(50));
+        };
+        let text = |name: &str| fs::read_to_string(self.folder.path().join(name)).expect("text");
+        (status.code().expect("a code"), text("out"), text("err"))
     }
 }
 
@@ -118,7 +132,10 @@ fn a_no_ends_the_wait() {
     assert_eq!(again.error(), ("approval_decided".into(), 6));
     let (exit, stdout, stderr) = asked.end();
     let error: Value = serde_json::from_str(&stderr).unwrap_or_else(|cause| panic!("{cause}: {stderr}"));
-    assert_eq!((exit, stdout.as_str(), &error["error"]["code"], &error["error"]["message"]), (4, "", &json!("approval_denied"), &json!("not today")));
+    assert_eq!(
+        (exit, stdout.as_str(), &error["error"]["code"], &error["error"]["message"]),
+        (4, "", &json!("approval_denied"), &json!("not today"))
+    );
     assert!(waiting.provider.seen("/").is_empty());
 }
 

@@ -12,6 +12,7 @@ mod body;
 mod catalogues;
 mod client_address;
 mod connect;
+mod console;
 mod grants;
 mod health;
 mod host;
@@ -61,13 +62,13 @@ use crate::setup::Opened;
 use crate::store::{Commit, CommitError, Receipt, Store};
 
 pub use admission::{Admission, USUAL_LIMIT};
+pub use approvals::Attendant;
 pub use client_address::Peer;
 pub use health::Readiness;
 pub use host::HostPolicy;
 pub(crate) use judge::destination::AllowedHost;
 pub use judge::reach::KNOWN_SCOPES;
 pub use pipeline::COMMIT_DEADLINE;
-pub use approvals::Attendant;
 use refusal::Refusal;
 
 /// A running vault: what every request needs. It holds no state that a call is judged by, so that several processes on one store behave as one vault.
@@ -187,6 +188,7 @@ pub fn router(vault: Arc<Vault>) -> Router {
         .merge(wire)
         .merge(people)
         .merge(wallet::router())
+        .merge(console::router(&vault))
         .merge(health)
         .nest("/admin/v1", admin::router(Arc::clone(&vault)))
         .fallback(unknown_path)

@@ -23,6 +23,11 @@ impl RequestId {
     pub fn of(parts: &Parts) -> &str {
         parts.extensions.get::<Self>().map_or("", |id| &id.0)
     }
+
+    /// Gives a request that is made within the process the id of the one that it is made for.
+    pub fn put(request: &mut Request, id: &str) {
+        request.extensions_mut().insert(Self(id.to_owned()));
+    }
 }
 
 /// Middleware: gives the request an id of our own (a client's is not trusted to be unique) and puts it on the answer, which no cache may keep unless it says so itself.

@@ -274,7 +274,10 @@ mod tests {
         let by_id = BTreeSet::from([Approver::Person(ada.clone())]);
         assert!(person("1", None).is_among(&by_id));
         let elsewhere = Person { issuer: "https://evil.example".into(), ..ada };
-        assert!(!Decider::Person { person: elsewhere, email: None }.is_among(&by_id), "the same subject of another issuer is somebody else");
+        assert!(
+            !Decider::Person { person: elsewhere, email: None }.is_among(&by_id),
+            "the same subject of another issuer is somebody else"
+        );
         assert!(operator("bob").is_among(&BTreeSet::from([Approver::Operators])));
         assert!(operator("bob").is_among(&BTreeSet::from([Approver::Operator { name: "bob".into() }])));
         assert!(!operator("eve").is_among(&BTreeSet::from([Approver::Operator { name: "bob".into() }])));

@@ -4,8 +4,8 @@ use crate::audit::AuditEntry;
 use crate::clock::Timestamp;
 use crate::crypto::{KeyCheck, RootKey, SealedSecret, Wrapped};
 use crate::model::{
-    Account, Actor, Agent, AgentId, AgentStatus, ApiKey, App, AppId, AppSettings, Approval, Credential, CredentialId, DataKeyId, Grant, GrantId,
-    GrantPolicy, KeyId, KeyStatus, ManagedSecret, Operator, OperatorId, ProviderSpec, RateCount, Registration, RegistrationId,
+    Account, Actor, Agent, AgentId, AgentStatus, ApiKey, App, AppId, AppSettings, Approval, Credential, CredentialId, DataKeyId, Grant,
+    GrantId, GrantPolicy, KeyId, KeyStatus, ManagedSecret, Operator, OperatorId, ProviderSpec, RateCount, Registration, RegistrationId,
     ScopeMismatch, SecretId, Span, SpecId, Ticket, TicketId,
 };
 use crate::openapi::Operation;

@@ -43,7 +43,7 @@ use std::num::NonZeroU32;
 use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 pub use commit::{Commit, Effect, JudgedVersions, LeaseEnding, Nonce, RateState, Receipt, Renewal, Rewrap, WrappedKey};
 pub use copy::{Copied, CopyError, copy};
@@ -54,13 +54,13 @@ pub use options::{Access, Limits};
 use self::postgres::PostgresOptions;
 use self::sqlite::SqliteOptions;
 
-use crate::audit::{AuditKey, AuditRow, ChainId, Head, RowMac};
+use crate::audit::{AuditKey, AuditRow, ChainId, Head, Outcome, RowMac};
 use crate::clock::{Clock, Timestamp};
 use crate::crypto::{KeyHome, KeyOrigin, SealedSecret, SealedTo, StoredKeys, VaultKeys, Wrapped};
 use crate::model::{
-    Agent, AgentId, ApiKey, App, AppId, Approval, ApprovalId, Credential, CredentialId, DataKeyId, GateId, Grant, GrantFilter, GrantId, KeyDigest, KeyId, ListedGrant,
-    ManagedSecret, Opens, Operator, Principal, ProviderSpec, Registration, RegistrationKind, SecretId, Span, SpecId, SpecKind, Ticket,
-    TicketId, TicketKind,
+    Agent, AgentId, ApiKey, App, AppId, Approval, ApprovalId, Credential, CredentialId, DataKeyId, GateId, Grant, GrantFilter, GrantId,
+    KeyDigest, KeyId, ListedGrant, ManagedSecret, Opens, Operator, Principal, ProviderSpec, Registration, RegistrationKind, SecretId, Span,
+    SpecId, SpecKind, Ticket, TicketId, TicketKind,
 };
 use crate::openapi::Operation;
 
@@ -300,6 +300,12 @@ pub trait Store: Send + Sync + std::fmt::Debug + 'static {
     /// The newest rows of a chain, or of all of them, newest first: at most `limit`.
     fn audit_newest(&self, chain: Option<ChainId>, limit: NonZeroU32) -> StoreFuture<'_, Vec<AuditRow>>;
 
+    /// The rows that the filter lets through, newest first: at most `limit`.
+    fn audit_search(&self, filter: AuditFilter, limit: NonZeroU32) -> StoreFuture<'_, Vec<FoundRow>>;
+
+    /// How many rows there are of each action and outcome in each span of time since a moment.
+    fn audit_activity(&self, since: Timestamp, span: Duration) -> StoreFuture<'_, Vec<AuditActivity>>;
+
     /// The newest rows of an app's chain about any of some grants, newest first: at most `limit`.
     fn audit_of_grants(&self, app: AppId, grants: Vec<GrantId>, limit: NonZeroU32) -> StoreFuture<'_, Vec<AuditRow>>;
 }
@@ -404,6 +410,51 @@ pub struct ApprovalFilter {
     pub only_open: bool,
     /// Only those made before this one.
     pub before: Option<ApprovalId>,
+}
+
+/// Which audit rows to find; `None` means any.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AuditFilter {
+    /// Only those of this chain.
+    pub chain: Option<ChainId>,
+    /// Only those of this action.
+    pub action: Option<String>,
+    /// Only those that were written with this outcome.
+    pub outcome: Option<Outcome>,
+    /// Only those about this grant.
+    pub grant: Option<GrantId>,
+    /// Only those in whose URL, reason, caller, provider, subject, code or request id this stands, in any case.
+    pub text: Option<String>,
+    /// Only those from this moment on.
+    pub from: Option<Timestamp>,
+    /// Only those before this moment.
+    pub until: Option<Timestamp>,
+    /// Only those below this position.
+    pub before: Option<i64>,
+}
+
+/// An audit row and its place among all rows of the database, by which pages follow each other.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FoundRow {
+    /// The row.
+    pub row: AuditRow,
+    /// Its place.
+    pub position: i64,
+}
+
+/// What happened in one span of time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AuditActivity {
+    /// Which span: 0 for the first.
+    pub place: u32,
+    /// The action.
+    pub action: String,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// How often.
+    pub count: u64,
+    /// How long providers took on average, in milliseconds; of answers to proxied calls only.
+    pub mean_duration_ms: Option<i64>,
 }
 
 /// Which credentials to list; `None` means any.

@@ -7,6 +7,7 @@ mod approvals;
 mod audit_trail;
 mod catalogues;
 mod connect;
+mod console;
 mod grants;
 mod harness;
 mod injections;

@@ -6,8 +6,8 @@ use std::time::Duration;
 use alter_core::secret::Secret;
 use alter_server::audit::{AuditEntry, Outcome};
 use alter_server::model::{
-    Agent, AgentId, AgentStatus, AppId, AppSettings, ApprovalSettings, CredentialState, Grant, GrantFilter, GrantId, GrantKind, GrantPolicy, GrantStatus,
-    KeyStatus, Membership, Opens, Principal, ScopeMismatch, View,
+    Agent, AgentId, AgentStatus, AppId, AppSettings, ApprovalSettings, CredentialState, Grant, GrantFilter, GrantId, GrantKind,
+    GrantPolicy, GrantStatus, KeyStatus, Membership, Opens, Principal, ScopeMismatch, View,
 };
 use alter_server::store::{Commit, Declined, Effect, Entity, Lookup};
 

@@ -9,7 +9,7 @@ use alter_server::model::{
     App, AppId, AppSettings, GrantFilter, GrantId, GrantStatus, KeyDigest, KeyId, KeyStatus, Membership, Operator, OperatorId,
     OperatorRole, ScopeMismatch, SecretId, SecretStatus, ShownStatus, View,
 };
-use alter_server::store::{Commit, Declined, Effect, Entity, Lookup, Page};
+use alter_server::store::{AuditFilter, Commit, Declined, Effect, Entity, Lookup, Page};
 
 use super::harness::{NOON, Vault, declined, many, person};
 
@@ -357,4 +357,44 @@ async fn nothing_works_after_closing() {
     assert_eq!(super::harness::failed(vault.commit(made.token_call()).await).code(), "store_closed");
     assert_eq!(vault.store.ready(super::harness::soon()).await.unwrap_err().code(), "store_closed");
     assert_eq!(vault.store.app(made.app.id).await.unwrap_err().code(), "store_closed");
+}
+
+#[tokio::test]
+async fn the_audit_is_searched_and_counted() {
+    let vault = Vault::new();
+    let (made, other) = (vault.furnished("shop").await, vault.furnished("other").await);
+    let began = vault.now();
+    let entry = |made: &super::harness::Furnished, action: &'static str, outcome| {
+        AuditEntry::new(made.chain(), action, outcome).grant(made.grant.id)
+    };
+    let commit = async |entry: AuditEntry| drop(vault.commit(Commit::new(entry)).await.unwrap());
+    commit(entry(&made, "proxy.call", Outcome::Intent).call("GET", "https://api.example.com/100%_sure").reason("Hello")).await;
+    commit(entry(&made, "proxy.answer", Outcome::Done).report(r#"{"duration_ms":40}"#)).await;
+    commit(entry(&made, "proxy.answer", Outcome::Done).report(r#"{"duration_ms":20}"#)).await;
+    commit(entry(&other, "proxy.call", Outcome::Refused).refused("blocked_destination", None)).await;
+    vault.clock.advance(std::time::Duration::from_secs(90));
+    commit(entry(&made, "token.retrieve", Outcome::Intent)).await;
+
+    let search = async |filter: AuditFilter| {
+        let found = vault.store.audit_search(AuditFilter { from: filter.from.or(Some(began)), ..filter }, many()).await.unwrap();
+        found.into_iter().map(|found| found.row.entry.action.into_owned()).collect::<Vec<_>>()
+    };
+    let any = AuditFilter::default;
+    let lately = search(AuditFilter { chain: Some(made.chain()), grant: Some(made.grant.id), ..any() }).await;
+    assert_eq!(lately[..4], ["token.retrieve", "proxy.answer", "proxy.answer", "proxy.call"]);
+    assert_eq!(search(AuditFilter { action: Some("proxy.call".into()), outcome: Some(Outcome::Refused), ..any() }).await, ["proxy.call"]);
+    assert_eq!(search(AuditFilter { text: Some("100%_SURE".into()), ..any() }).await, ["proxy.call"]);
+    assert_eq!(search(AuditFilter { text: Some("100_%sure".into()), ..any() }).await, [""; 0], "no pattern of the caller's");
+    assert_eq!(search(AuditFilter { from: Some(vault.now()), ..any() }).await, ["token.retrieve"]);
+    let newest = vault.store.audit_search(any(), NonZeroU32::MIN).await.unwrap().remove(0);
+    let before = vault.store.audit_search(AuditFilter { before: Some(newest.position), ..any() }, NonZeroU32::MIN).await.unwrap().remove(0);
+    assert!(before.position < newest.position && before.row.entry.action == "proxy.call", "{before:?}");
+
+    let activity = vault.store.audit_activity(began, std::time::Duration::from_secs(60)).await.unwrap();
+    let told = |place, action: &str| {
+        activity.iter().find(|told| told.place == place && told.action == action).map(|told| (told.count, told.mean_duration_ms))
+    };
+    assert_eq!(told(0, "proxy.answer"), Some((2, Some(30))));
+    assert_eq!(told(1, "token.retrieve"), Some((1, None)));
+    assert_eq!(activity.iter().filter(|told| told.outcome == Outcome::Refused).map(|told| told.count).sum::<u64>(), 1);
 }

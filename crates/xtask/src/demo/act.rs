@@ -83,7 +83,11 @@ impl Stage {
             value.map(str::to_owned).ok_or_else(|| Failure::new(format!("`alter {line}` printed no {member}")))
         };
         alter("app create demo", "", "name")?;
-        let key = alter("key create --app demo --scope tokens:retrieve --scope connect:initiate --scope proxy:execute --scope agents:admin", "", "api_key")?;
+        let key = alter(
+            "key create --app demo --scope tokens:retrieve --scope connect:initiate --scope proxy:execute --scope agents:admin",
+            "",
+            "api_key",
+        )?;
         alter(&format!("secret create example --app demo --bearer --allow-host {host} --stdin"), secret, "slug")?;
         let grant = alter("grant create --app demo --secret example --expires-in 1h", "", "grant_id")?;
         Ok((Access { lines, key, grant }, Checks::ONE))

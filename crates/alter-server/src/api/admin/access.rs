@@ -30,6 +30,14 @@ async fn judge(vault: &Vault, headers: &HeaderMap) -> Result<Operator, Refusal> 
         .and_then(|value| value.strip_prefix("Bearer "))
         .filter(|key| key.starts_with(OPERATOR_KEY_PREFIX))
         .ok_or_else(unknown_key)?;
+    operator_of(vault, key).await
+}
+
+/// The operator with a key.
+///
+/// # Errors
+/// 401 `operator_key_invalid`.
+pub async fn operator_of(vault: &Vault, key: &str) -> Result<Operator, Refusal> {
     let found = vault.store.operator_by_digest(vault.keys.digest(key)).await?;
     found.filter(|operator| operator.revoked_at.is_none()).ok_or_else(unknown_key)
 }

@@ -33,7 +33,10 @@ impl FromRequestParts<Arc<Vault>> for Deciding {
         // Every admin route is behind the middleware that leaves the operator here.
         let operator = parts.extensions.get::<Arc<Operator>>().cloned().ok_or_else(Refusal::internal)?;
         if operator.role == OperatorRole::Auditor {
-            let message = format!("The operator {} has the role {}, which reads neither the calls that wait nor decides.", operator.name, operator.role);
+            let message = format!(
+                "The operator {} has the role {}, which reads neither the calls that wait nor decides.",
+                operator.name, operator.role
+            );
             return Err(Refusal::forbidden("operator_role_insufficient", message));
         }
         Ok(Self { operator, request_id: RequestId::of(parts).to_owned() })

@@ -27,11 +27,17 @@ use axum::middleware;
 use axum::routing::{get, post};
 
 use super::Vault;
+pub use access::operator_of;
 pub use read::check_name;
 pub use shape::report as audit_report;
 
-/// All admin routes.
+/// All admin routes, for operators with a key.
 pub fn router(vault: Arc<Vault>) -> Router<Arc<Vault>> {
+    routes().layer(middleware::from_fn_with_state(vault, access::require_operator))
+}
+
+/// All admin routes, for requests in whose extensions the operator is.
+pub fn routes() -> Router<Arc<Vault>> {
     let keys = Router::new()
         .route("/", get(keys::list).post(keys::create))
         .route("/{key}/revoke", post(keys::revoke))
@@ -77,7 +83,8 @@ pub fn router(vault: Arc<Vault>) -> Router<Arc<Vault>> {
         .nest("/apps/{app}/providers", providers)
         .nest("/apps/{app}/specs", specs)
         .route("/audit", get(audit::tail))
+        .route("/audit/search", get(audit::search))
+        .route("/activity", get(audit::activity))
         .route("/audit/heads", get(audit::heads))
         .route("/audit/verify", post(audit::verify))
-        .layer(middleware::from_fn_with_state(vault, access::require_operator))
 }

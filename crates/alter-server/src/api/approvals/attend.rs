@@ -107,15 +107,15 @@ async fn look(vault: &Arc<Vault>) -> Result<(), StoreError> {
 
 /// Nobody decided in time, or the call could not leave in time.
 async fn expire(vault: &Vault, approval: &Approval) -> Result<(), StoreError> {
-    let expired =
-        Approval { status: ApprovalStatus::Expired, version: approval.version + 1, notify_at: None, ..approval.clone() };
+    let expired = Approval { status: ApprovalStatus::Expired, version: approval.version + 1, notify_at: None, ..approval.clone() };
     let row = row(approval, "approval.expire");
     settle(vault, row, Effect::UpdateApproval { approval: Box::new(expired), sealed: None }).await
 }
 
 /// A vault stopped over the call. Nobody knows what the provider did, and it is not sent again.
 async fn lose(vault: &Vault, approval: &Approval) -> Result<(), StoreError> {
-    let message = "A vault stopped while the call was under way. The provider may have acted on it; it is not sent again. Look there first.";
+    let message =
+        "A vault stopped while the call was under way. The provider may have acted on it; it is not sent again. Look there first.";
     let row = row(approval, "proxy.answer").refused("outcome_unknown", Some(message));
     settle(vault, row, execute::failed(approval, message)).await
 }

@@ -177,11 +177,15 @@ fn refusal(idle: Idle) -> Refusal {
         }
         Idle::DecidedBefore => conflict("approval_decided", "Somebody else has decided this already, and a decision cannot be changed."),
         Idle::NotAnApprover => Refusal::forbidden("not_an_approver", "You are not one of those who may decide this."),
-        Idle::OwnRequest => Refusal::forbidden("own_request", "This call is made in your name at your request. Somebody else has to decide."),
+        Idle::OwnRequest => {
+            Refusal::forbidden("own_request", "This call is made in your name at your request. Somebody else has to decide.")
+        }
         Idle::DecidedAnother => {
             Refusal::forbidden("gate_decided_by_you", "You have decided your part of this already. Somebody else has to decide the rest.")
         }
-        Idle::AnotherCall => conflict("approval_changed", "What you were shown is not the call that waits. Look at it again before you decide."),
+        Idle::AnotherCall => {
+            conflict("approval_changed", "What you were shown is not the call that waits. Look at it again before you decide.")
+        }
     }
 }
 

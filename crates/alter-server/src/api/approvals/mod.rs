@@ -43,6 +43,7 @@ pub use decide::{Choice, Decided, decide};
 pub use execute::Leaving;
 pub use frozen::{seen, stored};
 pub use hold::{Held, hold, told_again};
+pub use readable::visible;
 pub use shape::{detail as shown_in_detail, listed, url};
 pub use webhook::secret as webhook_secret;
 

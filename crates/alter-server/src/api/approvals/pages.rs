@@ -124,7 +124,8 @@ struct SignInPage<'a> {
 async fn ask_to_sign_in(vault: &Vault, asked: &Asked, request_id: &str) -> Result<Response, Refusal> {
     let Some(idp) = Idp::find(vault, asked.app.id).await? else {
         let command = format!("alter approval show {}", asked.gate);
-        let paragraphs = ["Nobody can sign in here: this application has no identity provider. An operator decides on the command line:", &command];
+        let paragraphs =
+            ["Nobody can sign in here: this application has no identity provider. An operator decides on the command line:", &command];
         let message = Message { title: "An operator decides about this", paragraphs: &paragraphs, link: None, request_id };
         return Ok(message.show(StatusCode::OK));
     };
@@ -171,7 +172,8 @@ fn for_visitor(vault: &Vault, asked: &Asked, visitor: &Visitor, request_id: &str
     let decider = decider(visitor);
     if !decider.is_among(&gate.approvers) {
         let text = format!("You are signed in as {}, who is not asked to decide about this.", visitor.shown_name());
-        let paragraphs = [text.as_str(), "If you have another account, sign out of this one first: open your wallet, or use another browser."];
+        let paragraphs =
+            [text.as_str(), "If you have another account, sign out of this one first: open your wallet, or use another browser."];
         let message = Message { title: "This is for somebody else", paragraphs: &paragraphs, link: None, request_id };
         return Ok(message.show(StatusCode::FORBIDDEN));
     }

@@ -29,7 +29,9 @@ pub fn visible(text: &str) -> String {
 fn hides(character: char) -> bool {
     match character {
         '\n' => false,
-        '\u{00AD}' | '\u{034F}' | '\u{061C}' | '\u{115F}' | '\u{1160}' | '\u{17B4}' | '\u{17B5}' | '\u{3164}' | '\u{FEFF}' | '\u{FFA0}' => true,
+        '\u{00AD}' | '\u{034F}' | '\u{061C}' | '\u{115F}' | '\u{1160}' | '\u{17B4}' | '\u{17B5}' | '\u{3164}' | '\u{FEFF}' | '\u{FFA0}' => {
+            true
+        }
         '\u{180B}'..='\u{180F}' | '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{206F}' => true,
         '\u{FE00}'..='\u{FE0F}' | '\u{FFF0}'..='\u{FFFB}' | '\u{E0000}'..='\u{E0FFF}' => true,
         '\u{00A0}' | '\u{1680}' | '\u{2000}'..='\u{200A}' | '\u{202F}' | '\u{205F}' | '\u{3000}' => true,
@@ -104,7 +106,10 @@ mod tests {
 
     #[test]
     fn json_is_spaced_out_and_says_the_same() {
-        assert_eq!(body(r#"{"a":[1.50,{}],"b":"x, {y}: \"z\\"}"#), "{\n  \"a\": [\n    1.50,\n    {}\n  ],\n  \"b\": \"x, {y}: \\\"z\\\\\"\n}");
+        assert_eq!(
+            body(r#"{"a":[1.50,{}],"b":"x, {y}: \"z\\"}"#),
+            "{\n  \"a\": [\n    1.50,\n    {}\n  ],\n  \"b\": \"x, {y}: \\\"z\\\\\"\n}"
+        );
         assert_eq!(body("[ ]"), "[]");
         assert_eq!(body("a=1&b=2"), "a=1&b=2");
     }
@@ -134,6 +139,6 @@ mod tests {
     }
 
     fn null_or(text: &str) -> Option<&str> {
-        (text.len() % 2 == 0).then_some(text)
+        text.len().is_multiple_of(2).then_some(text)
     }
 }

@@ -64,9 +64,8 @@ mod tests {
     fn anybody_can_compute_it() {
         let grant = GrantId::parse("00000000-0000-4000-8000-000000000001").expect("an id");
         let body = hex(&Sha256::digest(br#"{"to":"ada"}"#));
-        let text = format!(
-            r#"["alter approval v1","{grant}","POST","https://api.example.com/v1/x?a=1",[["X-A","1"],["X-B","2"]],"{body}"]"#
-        );
+        let text =
+            format!(r#"["alter approval v1","{grant}","POST","https://api.example.com/v1/x?a=1",[["X-A","1"],["X-B","2"]],"{body}"]"#);
         assert_eq!(sight().digest(grant), <[u8; 32]>::from(Sha256::digest(text.as_bytes())));
     }
 

@@ -13,6 +13,8 @@ use sha2::{Digest, Sha256};
 pub const ROUTE: &str = "/assets/{name}";
 
 static STYLESHEET: LazyLock<Asset> = LazyLock::new(|| Asset::new(include_str!("../../../assets/pages.css"), "css", "text/css"));
+static CONSOLE_STYLESHEET: LazyLock<Asset> = LazyLock::new(|| Asset::new(include_str!("../../../assets/console.css"), "css", "text/css"));
+static CONSOLE_SCRIPT: LazyLock<Asset> = LazyLock::new(|| Asset::new(include_str!("../../../assets/console.js"), "js", "text/javascript"));
 static SCRIPT: LazyLock<Asset> = LazyLock::new(|| Asset::new(include_str!("../../../assets/pages.js"), "js", "text/javascript"));
 
 struct Asset {
@@ -41,10 +43,20 @@ pub fn script() -> &'static str {
     &SCRIPT.path
 }
 
+/// The path of what the console adds to the stylesheet.
+pub fn console_stylesheet() -> &'static str {
+    &CONSOLE_STYLESHEET.path
+}
+
+/// The path of the console's script.
+pub fn console_script() -> &'static str {
+    &CONSOLE_SCRIPT.path
+}
+
 /// `GET /assets/{name}`
 pub async fn serve(name: Result<Path<String>, PathRejection>) -> Response {
     let name = name.map(|Path(name)| name).unwrap_or_default();
-    let Some(asset) = [&*STYLESHEET, &*SCRIPT].into_iter().find(|asset| asset.name == name) else {
+    let Some(asset) = [&*STYLESHEET, &*SCRIPT, &*CONSOLE_STYLESHEET, &*CONSOLE_SCRIPT].into_iter().find(|asset| asset.name == name) else {
         return StatusCode::NOT_FOUND.into_response();
     };
     let headers =

@@ -29,6 +29,14 @@ pub fn set(vault: &Vault, name: &str, value: &str, life: Duration) -> HeaderValu
     HeaderValue::from_str(&text).unwrap_or_else(|_| HeaderValue::from_static(""))
 }
 
+/// A `Set-Cookie` value of a cookie that only requests from the vault's own pages bring.
+pub fn set_strict(vault: &Vault, name: &str, value: &str, life: Duration) -> HeaderValue {
+    let name = full_name(vault, name);
+    let tls = if secure(vault) { "; Secure" } else { "" };
+    let text = format!("{name}={value}; Path=/; Max-Age={}; HttpOnly; SameSite=Strict{tls}", life.as_secs());
+    HeaderValue::from_str(&text).unwrap_or_else(|_| HeaderValue::from_static(""))
+}
+
 /// A `Set-Cookie` value that removes one.
 pub fn clear(vault: &Vault, name: &str) -> HeaderValue {
     set(vault, name, "", Duration::ZERO)

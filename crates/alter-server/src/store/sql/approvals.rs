@@ -13,7 +13,8 @@ use crate::store::{ApprovalFilter, Declined, Entity, StoredApproval};
 /// Most approvals that one new approval clears away: the table shrinks faster than it grows, and no commit pays for many.
 const CLEARED_AT_ONCE: u32 = 4;
 const OPEN: &str = "('pending', 'approved', 'executing')";
-const COLUMNS: &str = "a.id, a.app, a.grant_id, a.key, a.agent, a.status, a.gates, a.about, a.digest, a.version, a.created_at, a.expires_at,
+const COLUMNS: &str =
+    "a.id, a.app, a.grant_id, a.key, a.agent, a.status, a.gates, a.about, a.digest, a.version, a.created_at, a.expires_at,
     a.decided_at, a.left_at, a.executed_at, a.notify_at";
 
 fn from(columns: &mut Columns<'_>) -> SqlResult<Approval> {

@@ -68,7 +68,7 @@ pub(super) fn operations(db: &dyn Database, spec: SpecId, search: Option<&str>, 
 }
 
 /// What `LIKE` finds a text by, whatever stands around it.
-fn like(search: &str) -> String {
+pub(super) fn like(search: &str) -> String {
     let mut pattern = String::from("%");
     for c in search.to_lowercase().chars() {
         if matches!(c, '%' | '_' | '!') {

@@ -21,12 +21,14 @@ use crate::clock::{Clock, Timestamp};
 use crate::crypto::{StoredKeys, Wrapped};
 use crate::model::{
     Agent, AgentId, ApiKey, App, AppId, Approval, ApprovalId, Credential, CredentialId, DataKeyId, GateId, Grant, GrantFilter, GrantId,
-    KeyDigest, KeyId, ManagedSecret, Operator, ProviderSpec, Registration, RegistrationKind, SecretId, Span, SpecId, SpecKind, TicketId, TicketKind,
+    KeyDigest, KeyId, ManagedSecret, Operator, ProviderSpec, Registration, RegistrationKind, SecretId, Span, SpecId, SpecKind, TicketId,
+    TicketKind,
 };
 use crate::openapi::Operation;
 use crate::store::{
-    AgentList, ApprovalFilter, Commit, CommitError, CredentialFilter, DataKeyCount, Faults, GrantAccess, GrantList, Limits, Lookup, OperationList, Page,
-    Receipt, Store, StoreError, StoreFuture, StoredApproval, StoredCredential, StoredHead, StoredRegistration, StoredTicket,
+    AgentList, ApprovalFilter, AuditActivity, AuditFilter, Commit, CommitError, CredentialFilter, DataKeyCount, Faults, FoundRow,
+    GrantAccess, GrantList, Limits, Lookup, OperationList, Page, Receipt, Store, StoreError, StoreFuture, StoredApproval, StoredCredential,
+    StoredHead, StoredRegistration, StoredTicket,
 };
 
 /// What a store is started from.
@@ -374,6 +376,15 @@ impl Store for SqlStore {
 
     fn audit_newest(&self, chain: Option<ChainId>, limit: NonZeroU32) -> StoreFuture<'_, Vec<AuditRow>> {
         self.readers.run(move |db| trail::newest(db, chain, limit.get()))
+    }
+
+    fn audit_search(&self, filter: AuditFilter, limit: NonZeroU32) -> StoreFuture<'_, Vec<FoundRow>> {
+        self.readers.run(move |db| trail::search(db, &filter, limit.get()))
+    }
+
+    fn audit_activity(&self, since: Timestamp, span: Duration) -> StoreFuture<'_, Vec<AuditActivity>> {
+        let span = i64::try_from(span.as_millis()).unwrap_or(i64::MAX).max(1);
+        self.readers.run(move |db| trail::activity(db, since, span))
     }
 
     fn audit_of_grants(&self, app: AppId, grants: Vec<GrantId>, limit: NonZeroU32) -> StoreFuture<'_, Vec<AuditRow>> {

@@ -2,14 +2,16 @@
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
+use std::sync::LazyLock;
 
 use super::columns::{Columns, maybe_bytes, to_json};
 use super::database::{Database, SqlError, SqlErrorKind, SqlResult};
+use super::specs::like;
 use super::value::values;
 use crate::audit::{AuditEntry, AuditKey, AuditRow, AuditUrl, ChainId, ChainKey, Head, Outcome, RowMac};
 use crate::clock::Timestamp;
 use crate::model::{ActorId, AppId, CallerType, GrantId, KeyId, OperatorId};
-use crate::store::StoredHead;
+use crate::store::{AuditActivity, AuditFilter, FoundRow, StoredHead};
 
 /// Appends rows. The chains' keys are kept between transactions; their heads never are: the database has them.
 pub(super) struct Trail {
@@ -155,11 +157,12 @@ fn insert(db: &dyn Database, chain: i64, sequence: u64, now: Timestamp, entry: &
     .map(drop)
 }
 
-const ROW: &str =
-    "SELECT c.id, r.sequence, r.at, r.action, r.outcome, r.code, r.key, r.operator, r.caller, r.caller_type, r.actor, r.grant_id,
+const COLUMNS: &str =
+    "c.id, r.sequence, r.at, r.action, r.outcome, r.code, r.key, r.operator, r.caller, r.caller_type, r.actor, r.grant_id,
         r.provider, r.subject, r.reason, r.context, r.method, r.url, r.detail, r.request_id, r.report, r.refers_to, r.mac,
-        (SELECT v.sequence FROM audit_rows v WHERE v.chain = r.chain AND v.refers_to = r.sequence LIMIT 1)
-    FROM audit_rows r JOIN audit_chains c ON c.n = r.chain";
+        (SELECT v.sequence FROM audit_rows v WHERE v.chain = r.chain AND v.refers_to = r.sequence LIMIT 1)";
+const FROM: &str = "FROM audit_rows r JOIN audit_chains c ON c.n = r.chain";
+static ROW: LazyLock<String> = LazyLock::new(|| format!("SELECT {COLUMNS} {FROM}"));
 
 fn read_row(columns: &mut Columns<'_>) -> SqlResult<AuditRow> {
     let chain = columns.id(ChainId::from_uuid)?;
@@ -197,18 +200,18 @@ pub(super) fn heads(db: &dyn Database) -> SqlResult<Vec<StoredHead>> {
 }
 
 pub(super) fn rows_after(db: &dyn Database, chain: ChainId, after: u64, limit: u32) -> SqlResult<Vec<AuditRow>> {
-    let sql = format!("{ROW} WHERE c.id = ?1 AND r.sequence > ?2 ORDER BY r.sequence LIMIT ?3");
+    let sql = format!("{} WHERE c.id = ?1 AND r.sequence > ?2 ORDER BY r.sequence LIMIT ?3", *ROW);
     db.all(&sql, values![chain.as_uuid().into_bytes(), after, limit], read_row)
 }
 
 pub(super) fn newest(db: &dyn Database, chain: Option<ChainId>, limit: u32) -> SqlResult<Vec<AuditRow>> {
     match chain {
         Some(chain) => {
-            let sql = format!("{ROW} WHERE c.id = ?1 ORDER BY r.sequence DESC LIMIT ?2");
+            let sql = format!("{} WHERE c.id = ?1 ORDER BY r.sequence DESC LIMIT ?2", *ROW);
             db.all(&sql, values![chain.as_uuid().into_bytes(), limit], read_row)
         }
         None => {
-            let sql = format!("{ROW} ORDER BY r.n DESC LIMIT ?1");
+            let sql = format!("{} ORDER BY r.n DESC LIMIT ?1", *ROW);
             db.all(&sql, values![limit], read_row)
         }
     }
@@ -218,6 +221,53 @@ pub(super) fn newest(db: &dyn Database, chain: Option<ChainId>, limit: u32) -> S
 pub(super) fn of_grants(db: &dyn Database, app: AppId, grants: &[GrantId], limit: u32) -> SqlResult<Vec<AuditRow>> {
     // The ids as one JSON value, so that the statement is the same for any number of them.
     let ids: Vec<String> = grants.iter().map(|grant| grant.0.simple().to_string()).collect();
-    let sql = format!("{ROW} WHERE c.id = ?1 AND r.grant_id IN ({}) ORDER BY r.sequence DESC LIMIT ?3", db.dialect().ids_in_2);
+    let sql = format!("{} WHERE c.id = ?1 AND r.grant_id IN ({}) ORDER BY r.sequence DESC LIMIT ?3", *ROW, db.dialect().ids_in_2);
     db.all(&sql, values![app.0.into_bytes(), to_json(&ids), limit], read_row)
+}
+
+/// See [`Store::audit_search`](crate::store::Store::audit_search).
+pub(super) fn search(db: &dyn Database, filter: &AuditFilter, limit: u32) -> SqlResult<Vec<FoundRow>> {
+    let sql = format!(
+        "SELECT {COLUMNS}, r.n {FROM}
+         WHERE (c.id = ?1 OR ?1 IS NULL) AND (r.action = ?2 OR ?2 IS NULL) AND (r.outcome = ?3 OR ?3 IS NULL)
+             AND (r.at >= ?4 OR ?4 IS NULL) AND (r.at < ?5 OR ?5 IS NULL) AND (r.n < ?6 OR ?6 IS NULL) AND (r.grant_id = ?7 OR ?7 IS NULL)
+             AND (lower(coalesce(r.url, '') || ' ' || coalesce(r.reason, '') || ' ' || coalesce(r.caller, '') || ' ' || coalesce(r.provider, '')
+                 || ' ' || coalesce(r.subject, '') || ' ' || coalesce(r.code, '') || ' ' || coalesce(r.request_id, '')) LIKE ?8 ESCAPE '!'
+                 OR ?8 IS NULL)
+         ORDER BY r.n DESC LIMIT ?9"
+    );
+    let pattern = filter.text.as_deref().map(like);
+    db.all(
+        &sql,
+        values![
+            filter.chain.map(|chain| chain.as_uuid().into_bytes()),
+            filter.action,
+            filter.outcome.map(Outcome::as_str),
+            filter.from.map(Timestamp::as_millis),
+            filter.until.map(Timestamp::as_millis),
+            filter.before,
+            maybe_bytes(filter.grant.map(|id| id.0)),
+            pattern,
+            limit,
+        ],
+        |columns| Ok(FoundRow { row: read_row(columns)?, position: columns.get()? }),
+    )
+}
+
+/// See [`Store::audit_activity`](crate::store::Store::audit_activity).
+pub(super) fn activity(db: &dyn Database, since: Timestamp, span: i64) -> SqlResult<Vec<AuditActivity>> {
+    let took = format!("CASE WHEN r.action = 'proxy.answer' THEN CAST(r.report{} ->> 'duration_ms' AS BIGINT) END", db.dialect().json);
+    let sql = format!(
+        "SELECT (r.at - ?1) / ?2 AS place, r.action, r.outcome, count(*), CAST(avg({took}) AS BIGINT)
+         FROM audit_rows r WHERE r.at >= ?1 GROUP BY place, r.action, r.outcome ORDER BY place, r.action, r.outcome"
+    );
+    db.all(&sql, values![since.as_millis(), span], |columns| {
+        Ok(AuditActivity {
+            place: columns.get()?,
+            action: columns.get()?,
+            outcome: columns.word(Outcome::parse)?,
+            count: columns.get()?,
+            mean_duration_ms: columns.get()?,
+        })
+    })
 }

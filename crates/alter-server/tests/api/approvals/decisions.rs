@@ -39,7 +39,10 @@ async fn a_call_waits_is_approved_and_made_once() {
     assert_eq!((&result["status_code"], &result["approval_id"]), (&json!(200), &asked["approval_id"]));
     assert!(String::from_utf8(body_of(&result)).expect("text").contains("send"));
     let received = waiting.received();
-    assert_eq!((received.len(), received[0].authorized, received[0].request.body.as_slice()), (1, true, br#"{"to":"ada","n":1.5}"#.as_slice()));
+    assert_eq!(
+        (received.len(), received[0].authorized, received[0].request.body.as_slice()),
+        (1, true, br#"{"to":"ada","n":1.5}"#.as_slice())
+    );
     assert_eq!(received[0].request.query(), "q=canary-query");
 
     let rows = waiting.rows(&["approval.approve", "proxy.call", "proxy.answer"]).await;
@@ -59,7 +62,10 @@ async fn a_no_is_the_end() {
     let decided = waiting.decide(&asked, "deny", json!({"reason": "not today"})).await;
     assert_eq!(decided.json()["status"], "denied");
     let status = waiting.status(&asked).await;
-    assert_eq!((&status["status"], &status["decision_reason"], &status["gates"][0]["status"]), (&json!("denied"), &json!("not today"), &json!("denied")));
+    assert_eq!(
+        (&status["status"], &status["decision_reason"], &status["gates"][0]["status"]),
+        (&json!("denied"), &json!("not today"), &json!("denied"))
+    );
     let result = waiting.get(&asked, "/result").await;
     assert_eq!((result.refusal(), &result.json()["message"]), ((403, "approval_denied".into()), &json!("not today")));
     assert_eq!(waiting.decide(&asked, "approve", json!({})).await.refusal(), (409, "approval_decided".into()));

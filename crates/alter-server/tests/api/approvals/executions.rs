@@ -128,12 +128,9 @@ async fn a_providers_refusal_is_an_answer() {
 
 #[tokio::test]
 async fn everything_is_judged_again_when_the_call_leaves() {
-    for (how, code) in [
-        ("key", "key_revoked"),
-        ("secret", "grant_deleted"),
-        ("hosts", "blocked_destination"),
-        ("agent", "caller_agent_unresolved"),
-    ] {
+    for (how, code) in
+        [("key", "key_revoked"), ("secret", "grant_deleted"), ("hosts", "blocked_destination"), ("agent", "caller_agent_unresolved")]
+    {
         let waiting = Waiting::new().await;
         let vault = &waiting.site.vault;
         let agent = text(&vault.made("/apps/demo/agents", json!({"name": "planner"})).await["agent_id"]);

@@ -72,7 +72,8 @@ async fn a_message_that_is_not_taken_comes_again_until_somebody_decides() {
     until("refused", async || refused(1).await).await;
     waiting.site.vault.advance(10);
     until("refused again", async || refused(2).await).await;
-    let ids: Vec<Option<String>> = hook.seen("/hook").iter().map(|seen| seen.request.headers.get("webhook-id").map(str::to_owned)).collect();
+    let ids: Vec<Option<String>> =
+        hook.seen("/hook").iter().map(|seen| seen.request.headers.get("webhook-id").map(str::to_owned)).collect();
     assert!(ids.len() == 2 && ids[0].is_some() && ids[0] == ids[1], "{ids:?}");
     waiting.decide(&asked, "deny", json!({})).await;
     waiting.site.vault.advance(600);

@@ -33,3 +33,6 @@ CREATE TABLE approval_gates (
     approval UUID NOT NULL REFERENCES approvals (id) ON DELETE CASCADE
 );
 CREATE INDEX approval_gates_by_approval ON approval_gates (approval);
+
+-- What happened lately is looked at by time.
+CREATE INDEX audit_rows_by_time ON audit_rows (at);
