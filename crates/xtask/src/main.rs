@@ -51,6 +51,9 @@ enum Task {
         /// Run the scenarios whose id begins with this.
         #[arg(long, value_name = "ID", default_value = "")]
         only: String,
+        /// Print the names of the calls that ran, one a line, at the end.
+        #[arg(long)]
+        calls: bool,
     },
     /// Measure what calls cost through us, through the public package and by hand, and what the vault costs.
     Bench {
@@ -132,7 +135,10 @@ fn main() -> ExitCode {
         Task::Setup => setup::run(&project, &mut report),
         Task::Demo => demo::run(&project, &mut report),
         Task::Test { only } => checks::run(&project, &mut report, &only),
-        Task::Conformance { client, only } => conformance::run(&project, &mut report, &ClientChoice::clients(&client), &only),
+        Task::Conformance { client, only, calls } => {
+            let wanted = conformance::Wanted { clients: &ClientChoice::clients(&client), only: &only, calls };
+            conformance::run(&project, &mut report, &wanted);
+        }
         Task::Bench { publish, smoke, rounds } => bench::run(&project, &mut report, bench::Mode::chosen(publish, smoke), rounds.into()),
         Task::Endurance { rounds, only } => endurance::run(&project, &mut report, rounds, &only),
         Task::Soak { seconds } => soak::run(&project, &mut report, seconds),

@@ -3,7 +3,7 @@
 use std::fs;
 use std::sync::OnceLock;
 
-use crate::checks::counts;
+use crate::checks::{counts, rust};
 use crate::command::Run;
 use crate::project::Project;
 use crate::report::{Checks, Failure, Report};
@@ -58,6 +58,9 @@ pub fn run(project: &Project, report: &mut Report) {
         let pyright = tools::node_modules(project)?.join("pyright");
         Run::new(pyright).within(project.root()).success().map(|_| Checks::ONE)
     });
+    if !rust::programs(project, report, &["alter-cli"]) {
+        return;
+    }
     report.step("pytest", || {
         let test = Run::new(venv.python()).args(["-m", "pytest", "tests/python"]).within(project.root());
         counts::pytest(&test.env("NO_COLOR", "1").success()?)

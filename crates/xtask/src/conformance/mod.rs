@@ -6,7 +6,7 @@ mod fixtures;
 mod operations;
 pub mod scenario;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::process::ExitCode;
 
 use alter_testkit::browser::Browser;
@@ -26,16 +26,30 @@ use crate::report::{Checks, Failure, Report};
 
 /// The whole list with every client.
 pub fn all(project: &Project, report: &mut Report) {
-    run(project, report, &[Client::Reference, Client::Rust, Client::Python, Client::TypeScript], "");
+    let clients = [Client::Reference, Client::Rust, Client::Python, Client::TypeScript];
+    run(project, report, &Wanted { clients: &clients, only: "", calls: false });
 }
 
-/// Runs the scenarios whose id begins with `only` with each client, and compares.
-pub fn run(project: &Project, report: &mut Report, clients: &[Client], only: &str) {
-    if prepare(project, report, clients) {
-        play(project, report, clients, only);
-        operations::play(project, report, clients, only);
-    } else {
-        report.skip("scenarios", "a client is missing");
+/// What to run.
+#[derive(Debug, Clone, Copy)]
+pub struct Wanted<'a> {
+    /// With which clients.
+    pub clients: &'a [Client],
+    /// Only the scenarios whose id begins with this.
+    pub only: &'a str,
+    /// Whether to print the names of the calls that ran.
+    pub calls: bool,
+}
+
+/// Runs the scenarios with each client, and compares.
+pub fn run(project: &Project, report: &mut Report, wanted: &Wanted<'_>) {
+    if !prepare(project, report, wanted.clients) {
+        return report.skip("scenarios", "a client is missing");
+    }
+    let mut calls = play(project, report, wanted.clients, wanted.only);
+    calls.extend(operations::play(project, report, wanted.clients, wanted.only));
+    if wanted.calls {
+        calls.iter().for_each(|call| report.say(call));
     }
 }
 
@@ -55,15 +69,17 @@ fn prepare(project: &Project, report: &mut Report, clients: &[Client]) -> bool {
         && (!clients.contains(&Client::TypeScript) || node::installed(project, report))
 }
 
-fn play(project: &Project, report: &mut Report, clients: &[Client], only: &str) {
+/// Plays them, and gives the names of the calls that ran.
+fn play(project: &Project, report: &mut Report, clients: &[Client], only: &str) -> BTreeSet<String> {
+    let mut calls = BTreeSet::new();
     let read = || Ok((Scenarios::load(&project.path("tests/conformance/scenarios.toml"))?, Checks::NONE));
-    let Some(mut scenarios) = report.value("the list of calls", read) else { return };
+    let Some(mut scenarios) = report.value("the list of calls", read) else { return calls };
     scenarios.list.retain(|scenario| scenario.id.starts_with(only));
     if scenarios.list.is_empty() {
-        return;
+        return calls;
     }
     let begun = report.value("a vault on an empty folder", || Ok((Stage::set(project, scenarios)?, Checks::NONE)));
-    let Some(stage) = begun else { return };
+    let Some(stage) = begun else { return calls };
     let mut reports = BTreeMap::new();
     for client in clients {
         let observed = report.value(&format!("{}: {} scenarios", client.title(), stage.scenarios.list.len()), || {
@@ -72,6 +88,8 @@ fn play(project: &Project, report: &mut Report, clients: &[Client], only: &str) 
             Ok((observed, checks))
         });
         if let Some(observed) = observed {
+            let narrowed = stage.scenarios.list.iter().any(|scenario| scenario.scopes.is_some() || scenario.rule.is_some());
+            calls.extend(["request"].into_iter().chain(narrowed.then_some("with_constraints")).map(str::to_owned));
             reports.insert(*client, observed);
         }
     }
@@ -84,6 +102,7 @@ fn play(project: &Project, report: &mut Report, clients: &[Client], only: &str) 
         stage.vault.records(&["audit", "verify"], "")?;
         Ok(Checks::ONE)
     });
+    calls
 }
 
 /// Everything that a run happens on.

@@ -6,7 +6,7 @@ pub mod list;
 mod people;
 mod stage;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::conformance::client::Client;
 use crate::project::Project;
@@ -14,19 +14,20 @@ use crate::report::{Checks, Failure, Report};
 use list::{Operations, Scenario};
 use stage::{Played, Stage};
 
-/// Plays the scenarios whose id begins with `only` with each client, and compares.
-pub fn play(project: &Project, report: &mut Report, clients: &[Client], only: &str) {
+/// Plays the scenarios whose id begins with `only` with each client, and compares. Gives the names of the calls that ran.
+pub fn play(project: &Project, report: &mut Report, clients: &[Client], only: &str) -> BTreeSet<String> {
+    let mut calls = BTreeSet::new();
     let read = || {
         let mut list = Operations::load(&project.path("tests/conformance/operations.toml"))?.list;
         list.retain(|scenario| scenario.id.starts_with(only));
         Ok((list, Checks::NONE))
     };
-    let Some(list) = report.value("the list of operations", read) else { return };
+    let Some(list) = report.value("the list of operations", read) else { return calls };
     if list.is_empty() {
-        return;
+        return calls;
     }
     let begun = report.value("a vault and an OpenID provider", || Ok((Stage::set(project)?, Checks::NONE)));
-    let Some(stage) = begun else { return };
+    let Some(stage) = begun else { return calls };
     let mut played = BTreeMap::new();
     for client in clients {
         let told = report.value(&format!("{}: {} scenarios of operations", client.title(), list.len()), || {
@@ -35,6 +36,8 @@ pub fn play(project: &Project, report: &mut Report, clients: &[Client], only: &s
             Ok((played, Checks::passed(steps)))
         });
         if let Some(told) = told {
+            let steps = list.iter().filter(|scenario| scenario.is_for(*client)).flat_map(|scenario| &scenario.steps);
+            calls.extend(steps.filter(|step| !step.is_visit() && !step.is_decision()).map(|step| step.call.clone()));
             played.insert(*client, told);
         }
     }
@@ -43,6 +46,7 @@ pub fn play(project: &Project, report: &mut Report, clients: &[Client], only: &s
             report.step(&format!("{} and the public package agree on operations", client.title()), || agree(&list, reference, ours));
         }
     }
+    calls
 }
 
 fn agree(list: &[Scenario], reference: &[Played], ours: &[Played]) -> Result<Checks, Failure> {
