@@ -19,6 +19,7 @@ pub fn run(project: &Project, report: &mut Report) {
         endurance::environments(project).map(|found| Checks::passed(found.len() as u64))
     });
     report.step("public package in target/reference", || Venv::reference(project).map(|_| Checks::ONE));
+    report.step("schemathesis in target/openapi", || Venv::openapi(project).map(|_| Checks::ONE));
     report.step("Node tools in node_modules", || tools::node_modules(project).map(|_| Checks::ONE));
     report.step("Chromium", || tools::chromium().map(|_| Checks::ONE));
     report.step("PostgreSQL, for tests", || tools::postgres().map(|_| Checks::ONE));

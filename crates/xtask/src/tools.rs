@@ -36,6 +36,14 @@ impl Venv {
         Self::with(project, project.target().join("reference"), &["reference.txt"])
     }
 
+    /// The environment with what tries out the OpenAPI document, `target/openapi`. Not `.venv`: its plugins would take part in the package's tests.
+    ///
+    /// # Errors
+    /// As for [`Venv::development`].
+    pub fn openapi(project: &Project) -> Result<Self, Failure> {
+        Self::with(project, project.target().join("openapi"), &["openapi.txt"])
+    }
+
     /// An environment in which another interpreter can run our package, `target/endurance/VERSION`. It has no `pip` of its own: not
     /// every interpreter brings one.
     ///

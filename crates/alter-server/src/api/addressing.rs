@@ -226,13 +226,14 @@ fn candidate(listed: &ListedGrant) -> Value {
     })
 }
 
-/// Takes a member that must be text or null.
+/// Takes a member that must be text or null. PostgreSQL keeps no NUL in a text, and nobody means one.
 ///
 /// # Errors
 /// 400 `invalid_request`.
 pub(super) fn text(members: &mut Map<String, Value>, name: &str) -> Result<Option<String>, Refusal> {
     match members.remove(name) {
         None | Some(Value::Null) => Ok(None),
+        Some(Value::String(text)) if text.contains('\0') => Err(invalid(format!("{name} must not contain U+0000."))),
         Some(Value::String(text)) => Ok(Some(text)),
         Some(_) => Err(invalid(format!("{name} must be text."))),
     }

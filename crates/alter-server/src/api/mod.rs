@@ -13,6 +13,7 @@ mod catalogues;
 mod client_address;
 mod connect;
 mod console;
+pub mod document;
 mod grants;
 mod health;
 mod host;
@@ -183,7 +184,10 @@ pub fn router(vault: Arc<Vault>) -> Router {
         .route(web::assets::ROUTE, get(web::assets::serve))
         .route("/sign-in/callback", get(people::sign_in::arrive))
         .route("/sign-in/{token}", get(people::sign_in::ask).post(people::sign_in::begin));
-    let health = Router::new().route("/healthz", get(health::process)).route("/readyz", get(health::ready));
+    let health = Router::new()
+        .route("/healthz", get(health::process))
+        .route("/readyz", get(health::ready))
+        .route(document::PATH, get(document::serve));
     Router::new()
         .merge(wire)
         .merge(people)

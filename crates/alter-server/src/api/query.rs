@@ -12,10 +12,13 @@ impl Query {
     /// The parameters of a query string; of none, none.
     ///
     /// # Errors
-    /// 400 `invalid_request` if one of them is there twice: two readers could pick different ones.
+    /// 400 `invalid_request` if one of them is there twice (two readers could pick different ones), or has a NUL, which PostgreSQL keeps in no text.
     pub fn of(text: Option<&str>) -> Result<Self, Refusal> {
         let mut parameters = BTreeMap::new();
         for (name, value) in form_urlencoded::parse(text.unwrap_or_default().as_bytes()) {
+            if value.contains('\0') {
+                return Err(invalid("The query has a parameter with U+0000 in it."));
+            }
             if parameters.insert(name.into_owned(), value.into_owned()).is_some() {
                 return Err(invalid("The query has a parameter twice."));
             }
@@ -91,6 +94,7 @@ mod tests {
         }
         assert!(query("force=yes").unwrap().boolean("force").unwrap_err().message().starts_with("force must be"));
         assert_eq!(query("a=1&a=2").err().map(|refusal| refusal.code()), Some("invalid_request"));
+        assert_eq!(query("a=%00").err().map(|refusal| refusal.code()), Some("invalid_request"));
         assert_eq!(query("a=1").unwrap().nothing_else().unwrap_err().code(), "invalid_request");
     }
 }

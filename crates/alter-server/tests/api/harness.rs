@@ -20,6 +20,9 @@ use serde_json::{Value, json};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
+#[path = "documented.rs"]
+pub mod documented;
+
 /// An answer, read to its end.
 #[derive(Debug)]
 pub struct Answer {
@@ -126,11 +129,15 @@ impl TestVault {
         self.folder
     }
 
-    /// Sends any request.
+    /// Sends any request. The answer has to be as the OpenAPI document says.
     pub async fn send(&self, request: Request<Full<Bytes>>) -> Answer {
+        let (method, path) = (request.method().clone(), request.uri().path().to_owned());
         let response = self.http.request(request).await.expect("an answer");
         let (parts, body) = response.into_parts();
-        Answer { status: parts.status, headers: parts.headers, bytes: body.collect().await.expect("a whole body").to_bytes() }
+        let bytes = body.collect().await.expect("a whole body").to_bytes();
+        let answer = Answer { status: parts.status, headers: parts.headers, bytes };
+        documented::check(&method, &path, &answer);
+        answer
     }
 
     /// Asks the admin plane as the first operator.

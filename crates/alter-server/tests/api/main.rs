@@ -8,6 +8,7 @@ mod audit_trail;
 mod catalogues;
 mod connect;
 mod console;
+mod document;
 mod grants;
 mod harness;
 mod injections;

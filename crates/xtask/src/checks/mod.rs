@@ -4,6 +4,7 @@ mod counts;
 mod deny;
 mod layout;
 pub mod node;
+mod openapi;
 mod pages;
 pub mod python;
 pub mod rust;
@@ -35,6 +36,8 @@ pub enum Group {
     Python,
     /// The TypeScript package: formatting, lints, types and tests.
     Node,
+    /// The OpenAPI document against a running vault.
+    Openapi,
     /// The vault's pages in a real browser.
     Pages,
     /// Programs that end in the middle of their calls, on every Python of the machine and on Node.
@@ -68,6 +71,7 @@ pub fn run(project: &Project, report: &mut Report, only: &[Group]) {
             Group::Deny => deny::run(project, report),
             Group::Python => python::run(project, report),
             Group::Node => node::run(project, report),
+            Group::Openapi => openapi::run(project, report),
             Group::Pages => pages::run(project, report),
             Group::Endurance => endurance::check(project, report),
             Group::Recorded => python::recorded(project, report),
