@@ -72,6 +72,25 @@ impl fmt::Display for StorePlace {
     }
 }
 
+/// How lines of the log are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+impl LogFormat {
+    /// The word.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Text => "text",
+            Self::Json => "json",
+        }
+    }
+}
+
 /// What the command line said; `None` where it said nothing.
 #[derive(Clone, Debug, Default)]
 pub struct Flags {
@@ -116,6 +135,10 @@ pub struct Config {
     pub trusted_proxies: Setting<Option<Networks>>,
     /// Places beyond the public internet that proxied calls may reach.
     pub egress_allow: Setting<Destinations>,
+    /// How lines of the log are written.
+    pub log_format: Setting<LogFormat>,
+    /// Base URL of the collector that traces are exported to; `None` for no export.
+    pub otlp_endpoint: Setting<Option<String>>,
 }
 
 /// `alter.toml`. Unknown names are refused, so that a mistyped setting is not silently without effect.
@@ -132,6 +155,10 @@ struct ConfigFile {
     trusted_proxies: Option<Vec<String>>,
     #[serde(default)]
     egress: EgressTable,
+    #[serde(default)]
+    log: LogTable,
+    #[serde(default)]
+    telemetry: TelemetryTable,
 }
 
 /// `[egress]`: calls that the vault makes.
@@ -141,6 +168,20 @@ struct EgressTable {
     ca_file: Option<PathBuf>,
     http_hosts: Option<Vec<String>>,
     allow: Option<Vec<String>>,
+}
+
+/// `[log]`: what the vault writes to standard error.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct LogTable {
+    format: Option<String>,
+}
+
+/// `[telemetry]`: what it tells others.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TelemetryTable {
+    otlp_endpoint: Option<String>,
 }
 
 impl Config {
@@ -217,6 +258,8 @@ impl Config {
         let rate_limit = pick(None, "", "ALTER_RATE_LIMIT_RPM", file.rate_limit_rpm.map(|limit| limit.to_string()));
         let proxies = pick(None, "", "ALTER_TRUSTED_PROXIES", file.trusted_proxies.map(|networks| networks.join(",")));
         let allow = pick(None, "", "ALTER_EGRESS_ALLOW", file.egress.allow.map(|places| places.join(",")));
+        let log_format = pick(None, "", "ALTER_LOG_FORMAT", file.log.format);
+        let otlp_endpoint = pick(None, "", "OTEL_EXPORTER_OTLP_ENDPOINT", file.telemetry.otlp_endpoint);
         let insecure_flag = flags.insecure_bind.then(|| "true".to_owned());
         let insecure = pick(insecure_flag, "--insecure-bind", "ALTER_INSECURE_BIND", file.insecure_bind.map(|on| on.to_string()));
         Ok(Self {
@@ -244,6 +287,15 @@ impl Config {
                 None => Setting { value: None, source: Source::Default },
             },
             egress_allow: parse_or(allow, "egress.allow", "", |text| Destinations::parse(text.split(',').filter(|_| !text.is_empty())))?,
+            log_format: parse_or(log_format, "log.format", "text", |text| match text {
+                "text" => Ok(LogFormat::Text),
+                "json" => Ok(LogFormat::Json),
+                _ => Err("must be text or json".to_owned()),
+            })?,
+            otlp_endpoint: match otlp_endpoint {
+                Some(Setting { value, source }) => Setting { value: Some(value), source },
+                None => Setting { value: None, source: Source::Default },
+            },
         })
     }
 }
@@ -304,8 +356,8 @@ fn read_file(path: &Path) -> Result<ConfigFile, StartError> {
         StartError::new(StartErrorKind::ConfigInvalid, format!("{} is not a valid settings file", path.display()))
             .caused_by(error.message())
             .help(
-                "known settings: store, address, public_url, insecure_bind, tls_cert, tls_key, rate_limit_rpm, trusted_proxies, and in [egress] ca_file, \
-                 http_hosts and allow",
+                "known settings: store, address, public_url, insecure_bind, tls_cert, tls_key, rate_limit_rpm, trusted_proxies; in [egress] ca_file, \
+                 http_hosts and allow; in [log] format; in [telemetry] otlp_endpoint",
             )
     })
 }
@@ -500,6 +552,21 @@ mod tests {
         assert!(error.message().contains("egress.http_hosts") && error.message().contains("ALTER_EGRESS_HTTP_HOSTS"), "{error}");
         let (_dir, flags) = in_folder("[egress]\nproxies = []\n");
         assert!(load(&flags, &[]).is_err());
+    }
+
+    #[test]
+    fn what_is_told_to_operators_is_set() {
+        let (_dir, flags) = in_folder("[log]\nformat = \"json\"\n[telemetry]\notlp_endpoint = \"http://127.0.0.1:4318\"\n");
+        let config = load(&flags, &[]).expect("valid");
+        assert_eq!((config.log_format.value, config.otlp_endpoint.value.as_deref()), (LogFormat::Json, Some("http://127.0.0.1:4318")));
+        let env = [("ALTER_LOG_FORMAT", "text"), ("OTEL_EXPORTER_OTLP_ENDPOINT", "https://collector.example.com")];
+        let config = load(&flags, &env).expect("valid");
+        assert_eq!((config.log_format.value.as_str(), &config.log_format.source), ("text", &Source::Environment("ALTER_LOG_FORMAT")));
+        assert_eq!(config.otlp_endpoint.value.as_deref(), Some("https://collector.example.com"));
+        let error = load(&flags, &[("ALTER_LOG_FORMAT", "xml")]).expect_err("no such format");
+        assert!(error.message().contains("log.format") && error.message().contains("text or json"), "{error}");
+        let nothing = load(&Flags { data: Some("/nonexistent".into()), ..Flags::default() }, &[]).expect("valid");
+        assert_eq!((nothing.log_format.value, nothing.otlp_endpoint.value), (LogFormat::Text, None));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The vault: storage, keys, audit trail and HTTP API. A library; the `alter` binary runs it.
 //!
 //! [`setup`] makes or opens a data folder, [`serve`] listens (with [`tls`] where there is a certificate), [`api`] judges requests by the rules, [`store`] keeps everything, [`crypto`] holds
-//! the keys, [`audit`] chains what happened. [`config`] says where every setting comes from.
+//! the keys, [`audit`] chains what happened. [`config`] says where every setting comes from, [`telemetry`] exports traces.
 
 pub mod api;
 pub mod audit;
@@ -19,4 +19,5 @@ pub mod rotation;
 pub mod serve;
 pub mod setup;
 pub mod store;
+pub mod telemetry;
 pub mod tls;

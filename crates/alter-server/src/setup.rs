@@ -211,7 +211,15 @@ fn write_settings_file(data: &Path) -> Result<(), StartError> {
          \n\
          # Certificate chain and private key, PEM, from this folder or by absolute path. They are read again when they change.\n\
          # tls_cert = \"cert.pem\"\n\
-         # tls_key = \"key.pem\"\n"
+         # tls_key = \"key.pem\"\n\
+         \n\
+         # How lines of the log are written: text or json. ALTER_LOG sets how much is logged.\n\
+         # [log]\n\
+         # format = \"text\"\n\
+         \n\
+         # Where traces are exported to, an OpenTelemetry collector (OTLP over HTTP).\n\
+         # [telemetry]\n\
+         # otlp_endpoint = \"https://collector.example.com\"\n"
     );
     match write_new(&path, 0o644, &text) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),

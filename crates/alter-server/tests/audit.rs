@@ -40,6 +40,7 @@ fn full_entry(chain: ChainId, number: u64) -> AuditEntry {
         .context(r#"{"a":1}"#)
         .call("GET", "https://api.github.com/user")
         .request_id("r-1")
+        .trace("0af7651916cd43dd8448eb211c80319c")
         .report("{}")
 }
 

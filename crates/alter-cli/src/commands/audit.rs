@@ -68,6 +68,7 @@ const ROW_COLUMNS: &[Column] = &[
             format!("{method} {}{status}", member(row, "url"))
         }
     }),
+    Column::new("TRACE", |row| member(row, "trace_id").chars().take(8).collect()),
     Column::new("CALLER", |row| member(row, "caller")),
     Column::new("WHY", |row| match member(row, "reason").as_str() {
         "-" => member(row, "detail"),

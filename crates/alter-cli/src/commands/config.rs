@@ -43,6 +43,8 @@ pub fn run(command: &ConfigCommand, context: &Context) -> Outcome {
         setting("rate_limit_rpm", json!(config.rate_limit_rpm.value), &config.rate_limit_rpm.source),
         setting("trusted_proxies", json!(config.trusted_proxies.value), &config.trusted_proxies.source),
         setting("egress.allow", json!(allow), &config.egress_allow.source),
+        setting("log.format", json!(config.log_format.value.as_str()), &config.log_format.source),
+        setting("telemetry.otlp_endpoint", json!(config.otlp_endpoint.value), &config.otlp_endpoint.source),
         setting("vault", json!(context.vault_url()?), &context.vault_source(&config)),
     ];
     context.output.list(&records, COLUMNS, "");

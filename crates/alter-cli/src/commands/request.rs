@@ -77,6 +77,9 @@ pub struct RequestArgs {
     /// A key under which the call runs at most once
     #[arg(long, value_name = "TEXT", requires = "proxy", help_heading = "Who sends it")]
     idempotency_key: Option<String>,
+    /// The trace that the call is part of (W3C Trace Context), for the audit
+    #[arg(long, value_name = "TRACEPARENT", env = "TRACEPARENT", help_heading = "What is sent")]
+    traceparent: Option<String>,
     /// For connecting, each write and each read apart
     #[arg(long, value_name = "SPAN", default_value = "30s", value_parser = crate::input::span, help_heading = "What is sent")]
     timeout: u64,
@@ -135,6 +138,9 @@ impl RequestArgs {
         }
         if let Some(reason) = &self.reason {
             request = request.reason(reason);
+        }
+        if let Some(traceparent) = &self.traceparent {
+            request = request.traceparent(traceparent.as_str());
         }
         request = self.headers.iter().fold(request, |request, (name, value)| request.header(name, value));
         request = self.queries.iter().fold(request, |request, (name, value)| request.query(name, value));

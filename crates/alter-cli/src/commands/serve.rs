@@ -3,13 +3,16 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use alter_server::config::{Config, Flags, StorePlace};
+use alter_server::config::{Config, Flags, LogFormat, StorePlace};
+use alter_server::egress::Egress;
 use alter_server::serve::{Server, listen};
 use alter_server::setup::{self, CREDENTIAL_FILE, Opened};
+use alter_server::telemetry::Traces;
 use alter_server::tls::Tls;
 use clap::Args;
 use serde_json::json;
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::{EnvFilter, Layer};
 
 use super::context::Context;
 use crate::failure::{Exit, Failure, Outcome};
@@ -23,7 +26,8 @@ use crate::output::{line, notice};
 
 The master key comes from ALTER_MASTER_KEY or ALTER_MASTER_KEY_FILE (base64 of 32 bytes), else
 from a file in the data folder that the first start makes. ALTER_LOG sets how much is logged:
-error, warn (the default), info or debug. Certificate and key are read again when they change.")]
+error, warn (the default), info or debug; ALTER_LOG_FORMAT=json makes each line an object.
+OTEL_EXPORTER_OTLP_ENDPOINT exports traces to a collector. Certificate and key are read again when they change.")]
 pub struct ServeArgs {
     /// Where to listen; port 0 takes a free one [default: 127.0.0.1:7117]
     #[arg(long, value_name = "IP:PORT")]
@@ -44,7 +48,6 @@ pub struct ServeArgs {
 
 /// Runs the vault until it is told to stop.
 pub async fn run(arguments: ServeArgs, context: &Context) -> Outcome {
-    start_log()?;
     let flags = Flags {
         data: context.global.data_dir.clone(),
         address: arguments.address,
@@ -54,6 +57,9 @@ pub async fn run(arguments: ServeArgs, context: &Context) -> Outcome {
         tls_key: arguments.tls_key,
     };
     let config = Config::load(&flags, |name| std::env::var(name).ok())?;
+    let traces = config.otlp_endpoint.value.as_deref().map(|endpoint| Traces::export_to(endpoint, Egress::new(config.egress())?));
+    let traces = traces.transpose()?;
+    start_log(config.log_format.value, traces.as_ref())?;
     let stop = stop_signal()?;
     let tls = config.tls()?.map(Tls::load).transpose()?;
     let listener = listen(&config).await?;
@@ -61,7 +67,12 @@ pub async fn run(arguments: ServeArgs, context: &Context) -> Outcome {
     let started = Started::of(&opened, &config);
     let server = Server::new(listener, tls, opened, &config)?;
     started.announce(&server, &config, context);
-    server.run(stop).await?;
+    let served = server.run(stop).await;
+    if let Some(traces) = traces {
+        // It waits for its own thread, which waits for this runtime. Nobody is told of a panic in there: the vault has stopped.
+        drop(tokio::task::spawn_blocking(|| traces.finish()).await);
+    }
+    served?;
     context.output.hint("Stopped.");
     Ok(())
 }
@@ -153,8 +164,9 @@ fn stop_signal() -> Result<impl Future<Output = ()>, Failure> {
     }
 }
 
-/// The log on stderr. `ALTER_LOG` takes the directives of `tracing-subscriber`, such as `info` or `alter_server=debug`.
-fn start_log() -> Result<(), Failure> {
+/// The log on stderr, and the export of traces. `ALTER_LOG` takes the directives of `tracing-subscriber`, such as `info` or `alter_server=debug`; it says
+/// nothing about traces.
+fn start_log(format: LogFormat, traces: Option<&Traces>) -> Result<(), Failure> {
     let directives = std::env::var("ALTER_LOG").ok().filter(|text| !text.is_empty());
     let filter = EnvFilter::try_new(directives.as_deref().unwrap_or("warn"));
     let filter = filter.map_err(|error| {
@@ -162,7 +174,12 @@ fn start_log() -> Result<(), Failure> {
             .caused_by(error)
             .help("set it to error, warn, info or debug")
     })?;
-    let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(false).finish();
+    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(false);
+    let lines = match format {
+        LogFormat::Text => lines.boxed(),
+        LogFormat::Json => lines.json().flatten_event(true).with_current_span(false).boxed(),
+    };
+    let subscriber = tracing_subscriber::registry().with(lines.with_filter(filter)).with(traces.map(Traces::layer));
     tracing::dispatcher::set_global_default(tracing::Dispatch::from(Arc::new(subscriber)))
         .map_err(|error| Failure::new(Exit::Failed, "log", "the log cannot be started").caused_by(error))
 }

@@ -23,5 +23,6 @@ mod serve;
 mod specs;
 mod stopping;
 mod store;
+mod telemetry;
 mod tls;
 mod world;

@@ -23,6 +23,7 @@ mod judge;
 mod keys;
 mod login;
 mod members;
+mod metrics;
 mod opening;
 pub mod people;
 mod pipeline;
@@ -48,6 +49,7 @@ use axum::middleware;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use http::StatusCode;
+use tracing::Instrument;
 
 use crate::audit::AuditKey;
 use crate::clock::Clock;
@@ -69,6 +71,7 @@ pub use health::Readiness;
 pub use host::HostPolicy;
 pub(crate) use judge::destination::AllowedHost;
 pub use judge::reach::KNOWN_SCOPES;
+pub use metrics::Metrics;
 pub use pipeline::COMMIT_DEADLINE;
 use refusal::Refusal;
 
@@ -87,6 +90,8 @@ pub struct Vault {
     pub hosts: HostPolicy,
     /// What the operator has set about callers.
     pub admission: Admission,
+    /// What `/metrics` tells.
+    pub metrics: Metrics,
     /// What `/readyz` has just found out.
     pub readiness: Readiness,
     /// Changing the master key.
@@ -122,6 +127,7 @@ impl Vault {
             oauth,
             revocations,
             public_url,
+            metrics: Metrics::new(opened.store.measures()),
             store: opened.store,
             keys,
             audit: opened.audit,
@@ -154,7 +160,7 @@ impl Vault {
             tracing::warn!(code = error.code(), "the logins behind grants that end cannot be read, so their providers are not told");
             Endangered::default()
         });
-        let receipt = self.store.commit(commit, deadline).await?;
+        let receipt = self.store.commit(commit, deadline).instrument(tracing::info_span!("commit")).await?;
         self.revocations.after(endangered, request_id.as_deref());
         Ok(receipt)
     }
@@ -188,16 +194,20 @@ pub fn router(vault: Arc<Vault>) -> Router {
         .route("/healthz", get(health::process))
         .route("/readyz", get(health::ready))
         .route(document::PATH, get(document::serve));
+    let metrics = Router::new().route(metrics::PATH, get(metrics::serve));
+    let metrics = metrics.layer(middleware::from_fn_with_state(Arc::clone(&vault), admin::require_operator));
     Router::new()
         .merge(wire)
         .merge(people)
         .merge(wallet::router())
         .merge(console::router(&vault))
         .merge(health)
+        .merge(metrics)
         .nest("/admin/v1", admin::router(Arc::clone(&vault)))
         .fallback(unknown_path)
         .method_not_allowed_fallback(wrong_method)
         .layer(middleware::from_fn_with_state(Arc::clone(&vault), host::check))
+        .layer(middleware::from_fn_with_state(Arc::clone(&vault), metrics::measure))
         .layer(middleware::from_fn(request_id::assign))
         .with_state(vault)
 }

@@ -186,6 +186,7 @@ impl IntoResponse for Settled {
 async fn recognise<'a>(vault: &Vault, parts: &'a Parts) -> Result<(ApiKey, SignedHeaders<'a>), Refusal> {
     let signed = SignedHeaders::read(parts)?;
     let unknown = || {
+        vault.metrics.unknown_key();
         tracing::info!("refused: unknown API key");
         Refusal::unauthorized("invalid_key", "The API key is missing, mistyped or unknown to this vault.")
     };
@@ -198,7 +199,8 @@ async fn recognise<'a>(vault: &Vault, parts: &'a Parts) -> Result<(ApiKey, Signe
 }
 
 fn draft<C: Call>(key: &ApiKey, parts: &Parts) -> AuditEntry {
-    AuditEntry::new(ChainId::App(key.app), C::ACTION, C::OUTCOME).key(key.id).request_id(RequestId::of(parts))
+    let row = AuditEntry::new(ChainId::App(key.app), C::ACTION, C::OUTCOME).key(key.id).request_id(RequestId::of(parts));
+    RequestId::trace_of(parts).into_iter().fold(row, AuditEntry::trace)
 }
 
 /// Adds what was learned to a row, in place.

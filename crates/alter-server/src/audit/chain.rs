@@ -153,11 +153,13 @@ fn canonical(chain: ChainId, sequence: u64, at: Timestamp, entry: &AuditEntry) -
         url,
         detail,
         request_id,
+        trace,
         report,
         refers_to,
     } = entry;
     let mut bytes = Canonical(Vec::with_capacity(512));
-    bytes.0.push(1);
+    // Rows without a trace have the format that all rows had before there were any.
+    bytes.0.push(if trace.is_some() { 2 } else { 1 });
     bytes.field(Some(chain.as_uuid().as_bytes()));
     bytes.field(Some(&sequence.to_be_bytes()));
     bytes.field(Some(&at.as_millis().to_be_bytes()));
@@ -178,6 +180,9 @@ fn canonical(chain: ChainId, sequence: u64, at: Timestamp, entry: &AuditEntry) -
         bytes.text(text.as_deref());
     }
     bytes.field(refers_to.map(u64::to_be_bytes).as_ref().map(|sequence| &sequence[..]));
+    if trace.is_some() {
+        bytes.text(trace.as_deref());
+    }
     bytes.0
 }
 

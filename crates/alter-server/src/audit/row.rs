@@ -153,6 +153,8 @@ pub struct AuditEntry {
     pub detail: Option<String>,
     /// The request id that the client got.
     pub request_id: Option<String>,
+    /// The trace that the request was part of: 32 hexadecimal digits, from the client's `traceparent` or our own.
+    pub trace: Option<String>,
     /// What a client reported about its call, as JSON text.
     pub report: Option<String>,
     /// Sequence of an earlier row of the same chain that this one takes back. Set by the store only.
@@ -181,6 +183,7 @@ impl AuditEntry {
             url: None,
             detail: None,
             request_id: None,
+            trace: None,
             report: None,
             refers_to: None,
         }
@@ -274,6 +277,13 @@ impl AuditEntry {
     #[must_use]
     pub fn request_id(mut self, id: &str) -> Self {
         self.request_id = Some(clip(id));
+        self
+    }
+
+    /// The trace that the request was part of.
+    #[must_use]
+    pub fn trace(mut self, id: &str) -> Self {
+        self.trace = Some(clip(id));
         self
     }
 

@@ -21,6 +21,7 @@ use http::{Request, Response, Uri};
 use http_body_util::{BodyExt, Full};
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
+use tracing::Instrument;
 
 use crate::config::is_loopback_host;
 use crate::error::StartError;
@@ -127,7 +128,8 @@ impl Egress {
         request.headers_mut().entry(USER_AGENT).or_insert(AGENT);
         // Bodies are small, and a compressed one could grow beyond any limit.
         request.headers_mut().insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
-        match tokio::time::timeout(limits.timeout, self.exchange(&host, request, limits)).await {
+        let span = tracing::info_span!("egress", otel.kind = "client", server.address = host);
+        match tokio::time::timeout(limits.timeout, self.exchange(&host, request, limits).instrument(span)).await {
             Ok(answer) => answer,
             Err(_) => Err(EgressError::Timeout { host, limit: limits.timeout }),
         }

@@ -33,6 +33,7 @@ mod copy;
 mod error;
 mod faults;
 mod folder;
+mod measures;
 mod options;
 pub mod postgres;
 mod sql;
@@ -49,6 +50,7 @@ pub use commit::{Commit, Effect, JudgedVersions, LeaseEnding, Nonce, RateState, 
 pub use copy::{Copied, CopyError, copy};
 pub use error::{CommitError, Declined, Entity, OpenError, StoreError};
 pub use faults::{Faults, NoFaults};
+pub use measures::Measures;
 pub use options::{Access, Limits};
 
 use self::postgres::PostgresOptions;
@@ -155,6 +157,9 @@ pub trait Store: Send + Sync + std::fmt::Debug + 'static {
     /// # Errors
     /// The error that a commit would get.
     fn ready(&self, deadline: Instant) -> StoreFuture<'_, ()>;
+
+    /// What this process has counted and timed.
+    fn measures(&self) -> &Measures;
 
     /// Finishes what is queued, refuses what comes after with [`StoreError::Closed`], and gives up locks and files. Calling it again does nothing.
     ///

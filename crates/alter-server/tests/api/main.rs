@@ -19,6 +19,7 @@ mod keys;
 mod login_lists;
 mod logins;
 mod master_key;
+mod metrics;
 mod people;
 mod providers;
 mod proxy;

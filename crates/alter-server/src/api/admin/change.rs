@@ -21,6 +21,7 @@ pub struct Author {
     /// Who asks.
     pub operator: Arc<Operator>,
     request_id: String,
+    trace: Option<String>,
 }
 
 impl FromRequestParts<Arc<Vault>> for Author {
@@ -33,14 +34,16 @@ impl FromRequestParts<Arc<Vault>> for Author {
             let message = format!("The operator {} has the role {}, which may only read.", operator.name, operator.role);
             return Err(Refusal::forbidden("operator_role_insufficient", message));
         }
-        Ok(Self { operator, request_id: RequestId::of(parts).to_owned() })
+        let trace = RequestId::trace_of(parts).map(str::to_owned);
+        Ok(Self { operator, request_id: RequestId::of(parts).to_owned(), trace })
     }
 }
 
 impl Author {
     /// The row of a change that this author makes.
     pub fn row(&self, chain: ChainId, action: &'static str) -> AuditEntry {
-        AuditEntry::new(chain, action, Outcome::Done).operator(self.operator.id).request_id(&self.request_id)
+        let row = AuditEntry::new(chain, action, Outcome::Done).operator(self.operator.id).request_id(&self.request_id);
+        self.trace.iter().fold(row, |row, trace| row.trace(trace))
     }
 }
 

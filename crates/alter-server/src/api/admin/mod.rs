@@ -27,7 +27,7 @@ use axum::middleware;
 use axum::routing::{get, post};
 
 use super::Vault;
-pub use access::operator_of;
+pub use access::{operator_of, require_operator};
 pub use read::check_name;
 pub use shape::report as audit_report;
 

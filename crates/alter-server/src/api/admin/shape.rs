@@ -175,6 +175,7 @@ pub fn audit_row(row: &AuditRow) -> Value {
         "context": json_text(&entry.context),
         "report": json_text(&entry.report),
         "request_id": entry.request_id,
+        "trace_id": entry.trace,
         "refers_to": entry.refers_to,
         "voided_by": row.voided_by,
         "mac": row.mac.to_string(),

@@ -212,6 +212,7 @@ fn audit_row() -> Value {
         ("context", super::schema::anything()),
         ("report", super::schema::anything()),
         ("request_id", nullable(text())),
+        ("trace_id", nullable(text())),
         ("refers_to", nullable(count())),
         ("voided_by", nullable(count())),
         ("mac", text()),

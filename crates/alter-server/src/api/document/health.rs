@@ -1,7 +1,8 @@
-//! What needs no key: health, this document, and the keys that verify assertions.
+//! What needs no key (health, this document, the keys that verify assertions), and the metrics.
 
 use super::operation::Operation;
 use super::schema::{list, object, record, text, word};
+use crate::api::metrics;
 
 pub fn operations() -> Vec<Operation> {
     let key_set = record([("keys", list(object()))]);
@@ -15,5 +16,10 @@ pub fn operations() -> Vec<Operation> {
         Operation::open("/.well-known/jwks.json", "keySet", "The public keys that verify what `/sdk/identity/assert` signs")
             .answers_as(200, "application/jwk-set+json", key_set)
             .refuses(503, &["signing_unavailable"]),
+        Operation::reading(metrics::PATH, "metrics", "What happened since the process started, for Prometheus").answers_as(
+            200,
+            metrics::KIND,
+            text(),
+        ),
     ]
 }

@@ -36,6 +36,7 @@ const OF_SIGNED: Refusals = &[
             "constraint_unsupported",
             "invalid_request_rule",
             "request_rule_not_evaluable",
+            "request_rule_unsupported",
         ],
     ),
     (

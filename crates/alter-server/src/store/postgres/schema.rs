@@ -20,6 +20,7 @@ const MIGRATIONS: &[Migration] = &[
     Migration { version: 3, name: "agents", sql: include_str!("migrations/0003_agents.sql") },
     Migration { version: 4, name: "specs", sql: include_str!("migrations/0004_specs.sql") },
     Migration { version: 5, name: "approvals", sql: include_str!("migrations/0005_approvals.sql") },
+    Migration { version: 6, name: "traces", sql: include_str!("migrations/0006_traces.sql") },
 ];
 
 /// The newest schema that this version knows.

@@ -27,8 +27,8 @@ use crate::model::{
 use crate::openapi::Operation;
 use crate::store::{
     AgentList, ApprovalFilter, AuditActivity, AuditFilter, Commit, CommitError, CredentialFilter, DataKeyCount, Faults, FoundRow,
-    GrantAccess, GrantList, Limits, Lookup, OperationList, Page, Receipt, Store, StoreError, StoreFuture, StoredApproval, StoredCredential,
-    StoredHead, StoredRegistration, StoredTicket,
+    GrantAccess, GrantList, Limits, Lookup, Measures, OperationList, Page, Receipt, Store, StoreError, StoreFuture, StoredApproval,
+    StoredCredential, StoredHead, StoredRegistration, StoredTicket,
 };
 
 /// What a store is started from.
@@ -55,6 +55,7 @@ pub(in crate::store) struct SqlStore {
     writer: Option<SyncSender<Message>>,
     closing: Arc<AtomicBool>,
     commit_queue: usize,
+    measures: Measures,
     clock: Arc<dyn Clock>,
     close_timeout: Duration,
     /// What closing has to take down; `None` once somebody has begun to.
@@ -81,11 +82,12 @@ impl SqlStore {
         let Parts { name, readers, writer, audit, limits, clock, faults } = parts;
         let alone = writer.as_ref().is_some_and(|writer| !writer.dialect().shared);
         let known_keys = alone.then(Arc::<KnownKeys>::default);
-        let closing = Arc::<AtomicBool>::default();
+        let (closing, measures) = (Arc::<AtomicBool>::default(), Measures::default());
         let (readers, reading) = Readers::start(readers, limits.read_queue, limits.read_timeout, Arc::clone(&faults))?;
         let (mut sender, mut thread) = (None, None);
         if let Some(session) = writer {
-            let writer = Writer::new(session, audit, known_keys.clone(), Arc::clone(&closing), &limits, (Arc::clone(&clock), faults));
+            let writer = Writer::new(session, audit, known_keys.clone(), Arc::clone(&closing), &limits, (Arc::clone(&clock), faults))
+                .measured(measures.clone());
             let (queue, messages) = sync_channel(limits.commit_queue);
             let work = move || writer.run(&messages);
             thread = Some(std::thread::Builder::new().name("alter-store-write".to_owned()).spawn(work)?);
@@ -98,10 +100,19 @@ impl SqlStore {
             writer: sender,
             closing,
             commit_queue: limits.commit_queue,
+            measures,
             clock,
             close_timeout: limits.close_timeout,
             running: Mutex::new(Some(Running { readers: reading, writer: thread })),
         })
+    }
+
+    /// Commits, and counts what became of it.
+    async fn commit_counted(&self, commit: Commit, deadline: Instant) -> Result<Receipt, CommitError> {
+        let (begun, drafted) = (Instant::now(), Measures::drafted(&commit));
+        let result = self.submit(Some(commit), deadline).await;
+        self.measures.ended(drafted, &result, begun.elapsed());
+        result
     }
 
     /// Hands a job to the writer and waits for it, but not past the deadline.
@@ -110,7 +121,7 @@ impl SqlStore {
         let queue = self.writer.as_ref().ok_or(StoreError::ReadOnly)?;
         let (answer, mut answered) = oneshot::channel();
         match queue.try_send(Message::Job(Box::new(Job { commit, deadline, answer }))) {
-            Ok(()) => {}
+            Ok(()) => self.measures.waiting(),
             Err(TrySendError::Full(_)) => return Err(StoreError::Busy { queued: self.commit_queue }.into()),
             Err(TrySendError::Disconnected(_)) => return Err(StoreError::Closed.into()),
         }
@@ -165,7 +176,11 @@ impl Drop for SqlStore {
 
 impl Store for SqlStore {
     fn commit(&self, commit: Commit, deadline: Instant) -> StoreFuture<'_, Receipt, CommitError> {
-        Box::pin(self.submit(Some(commit), deadline))
+        Box::pin(self.commit_counted(commit, deadline))
+    }
+
+    fn measures(&self) -> &Measures {
+        &self.measures
     }
 
     fn ready(&self, deadline: Instant) -> StoreFuture<'_, ()> {

@@ -126,8 +126,8 @@ fn known_chain(db: &dyn Database, chain: ChainId) -> SqlResult<Option<OpenChain>
 fn insert(db: &dyn Database, chain: i64, sequence: u64, now: Timestamp, entry: &AuditEntry, mac: RowMac) -> SqlResult<()> {
     db.execute(
         "INSERT INTO audit_rows (chain, sequence, at, action, outcome, code, key, operator, caller, caller_type, actor, grant_id,
-                 provider, subject, reason, context, method, url, detail, request_id, report, refers_to, mac)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23)",
+                 provider, subject, reason, context, method, url, detail, request_id, report, refers_to, mac, trace)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24)",
         values![
             chain,
             sequence,
@@ -152,6 +152,7 @@ fn insert(db: &dyn Database, chain: i64, sequence: u64, now: Timestamp, entry: &
             entry.report,
             entry.refers_to,
             mac.0,
+            entry.trace,
         ],
     )
     .map(drop)
@@ -159,7 +160,7 @@ fn insert(db: &dyn Database, chain: i64, sequence: u64, now: Timestamp, entry: &
 
 const COLUMNS: &str =
     "c.id, r.sequence, r.at, r.action, r.outcome, r.code, r.key, r.operator, r.caller, r.caller_type, r.actor, r.grant_id,
-        r.provider, r.subject, r.reason, r.context, r.method, r.url, r.detail, r.request_id, r.report, r.refers_to, r.mac,
+        r.provider, r.subject, r.reason, r.context, r.method, r.url, r.detail, r.request_id, r.trace, r.report, r.refers_to, r.mac,
         (SELECT v.sequence FROM audit_rows v WHERE v.chain = r.chain AND v.refers_to = r.sequence LIMIT 1)";
 const FROM: &str = "FROM audit_rows r JOIN audit_chains c ON c.n = r.chain";
 static ROW: LazyLock<String> = LazyLock::new(|| format!("SELECT {COLUMNS} {FROM}"));
@@ -186,6 +187,7 @@ fn read_row(columns: &mut Columns<'_>) -> SqlResult<AuditRow> {
         url: columns.get::<Option<String>>()?.map(AuditUrl::as_stored),
         detail: columns.get()?,
         request_id: columns.get()?,
+        trace: columns.get()?,
         report: columns.get()?,
         refers_to: columns.get()?,
     };

@@ -22,7 +22,7 @@ use super::trail::{OpenChains, Trail};
 use super::uses::UseCache;
 use crate::audit::{AuditEntry, AuditKey, ChainId, Head, Outcome};
 use crate::clock::{Clock, Timestamp};
-use crate::store::{Commit, CommitError, Declined, Effect, Faults, Limits, Receipt, StoreError};
+use crate::store::{Commit, CommitError, Declined, Effect, Faults, Limits, Measures, Receipt, StoreError};
 
 /// A commit that waits for the writer.
 pub(super) struct Job {
@@ -58,6 +58,7 @@ pub(super) struct Writer {
     clock: Arc<dyn Clock>,
     faults: Arc<dyn Faults>,
     group: usize,
+    measures: Measures,
     /// Intents that nobody was told of in time, to be taken back by a row of their own.
     overdue: Vec<Overdue>,
 }
@@ -112,8 +113,15 @@ impl Writer {
             clock,
             faults,
             group: limits.commit_group.max(1),
+            measures: Measures::default(),
             overdue: Vec::new(),
         }
+    }
+
+    /// Counts together with these.
+    #[must_use]
+    pub(super) fn measured(self, measures: Measures) -> Self {
+        Self { measures, ..self }
     }
 
     /// Works until told to close, or until nobody can send any more. Returns what is left undone.
@@ -134,6 +142,7 @@ impl Writer {
                     Err(_) => break,
                 }
             }
+            jobs.iter().for_each(|_| self.measures.taken());
             self.commit_group(jobs);
         }
         // What was queued behind the close message is refused by its answer being dropped.
@@ -163,7 +172,9 @@ impl Writer {
         if jobs.is_empty() && self.overdue.is_empty() {
             return;
         }
-        match self.transaction(&jobs) {
+        let result = self.transaction(&jobs);
+        self.measures.grouped(jobs.len(), now.elapsed());
+        match result {
             Ok(judged) => {
                 for (job, judged) in jobs.into_iter().zip(judged) {
                     self.tell(job, judged);
@@ -193,6 +204,7 @@ impl Writer {
         {
             let row = &commit.rows()[0];
             if row.outcome == Outcome::Intent {
+                self.measures.took_back();
                 tracing::warn!(chain = %row.chain, sequence = receipt.sequence, "a commit came after its deadline and is taken back");
                 self.overdue.push(Overdue { chain: row.chain, sequence: receipt.sequence, request_id: row.request_id.clone() });
             }
