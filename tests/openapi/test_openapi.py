@@ -44,6 +44,8 @@ def furnish(case: Case, app: App, chance: Random) -> None:
             for name in sorted(part.keys() & names.keys()):
                 if chance.random() < 0.8:
                     part[name] = names[name]
+            # A poll is not held.
+            part.update({name: 0 for name in ("wait", "wait_ms") if name in part})
 
 
 def attempt(operation: APIOperation, vault: Vault, mode: GenerationMode) -> None:

@@ -15,7 +15,7 @@ use crate::harness::documented::{DOCUMENT, validator};
 use crate::harness::{Signed, TestVault, token_body};
 
 /// Paths of pages and of what belongs to them: they answer browsers, and are no API.
-const PAGES: [&str; 6] = ["/assets/", "/connect/", "/oauth/", "/sign-in/", "/wallet", "/console"];
+const PAGES: [&str; 7] = ["/approve/", "/assets/", "/connect/", "/oauth/", "/sign-in/", "/wallet", "/console"];
 
 /// Path and methods of every operation.
 fn documented() -> BTreeMap<String, BTreeSet<String>> {

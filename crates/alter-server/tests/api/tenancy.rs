@@ -46,6 +46,8 @@ fn naming(route: &str, ids: &Ids) -> Vec<(Method, String, Value)> {
         "/sdk/grants/list" | "/sdk/auth/session" | "/sdk/auth/poll" | "/sdk/auth/verify-token" => Vec::new(),
         // A session's token belongs to its application: the tests of `connect` try it with another's key.
         "/sdk/oauth/connect/session/poll" | "/sdk/oauth/connect/session/cancel" => Vec::new(),
+        // It takes a call that waits: the tests of `approvals` ask for one with the keys of another application and of another agent.
+        "/sdk/approvals/{approval_id}" | "/sdk/approvals/{approval_id}/result" => Vec::new(),
         // About the caller itself.
         "/sdk/agents" | "/sdk/agents/me" | "/sdk/keys/derive" | "/sdk/spans" => Vec::new(),
         "/sdk/scopes" | "/sdk/oauth/provider-catalog" | "/sdk/provider-specs" => Vec::new(),

@@ -1,11 +1,20 @@
 //! The admin plane: operators, the master key, apps, the audit, and what the vault knows of providers.
 
 use super::operation::Operation;
-use super::schema::{body, count, list, name, nullable, page, shape, short, text, texts, whole, with, word, yes_no};
+use super::schema::{body, count, list, name, nullable, page, shape, short, text, texts, whole, with, without, word, yes_no};
 
 pub fn operations() -> Vec<Operation> {
-    let settings =
-        body(&[], [("return_urls", nullable(texts())), ("allowed_origins", nullable(texts())), ("retrieve_delegated", nullable(yes_no()))]);
+    let settings = body(
+        &[],
+        [
+            ("return_urls", nullable(texts())),
+            ("allowed_origins", nullable(texts())),
+            ("retrieve_delegated", nullable(yes_no())),
+            ("approval_lasts_seconds", nullable(whole(60, 604_800))),
+            ("approval_webhook", nullable(text())),
+            ("new_webhook_secret", yes_no()),
+        ],
+    );
     let head = body(&["chain", "sequence", "mac"], [("chain", text()), ("sequence", count()), ("mac", text())]);
     let question = body(&["id", "issuer"], [("id", text()), ("issuer", text()), ("name", nullable(text())), ("allowed_hosts", texts())]);
     vec![
@@ -59,7 +68,7 @@ pub fn operations() -> Vec<Operation> {
         Operation::reading("/admin/v1/apps/{app}", "showApp", "One application, by name or id").answers(200, shape("App")),
         Operation::changing("patch", "/admin/v1/apps/{app}", "updateApp", "Changes settings; what is absent stays")
             .body(settings)
-            .answers(200, shape("App")),
+            .answers(200, without(with(super::admin_shapes::app(), [("approval_webhook_secret", text())]), &["approval_webhook_secret"])),
         Operation::reading("/admin/v1/audit", "auditRows", "The newest rows, or with `after` those that follow in one chain")
             .query("app", short(1, 63))
             .query("after", count())

@@ -47,13 +47,16 @@ pub fn operator() -> Value {
     ])
 }
 
-fn app() -> Value {
+/// An application.
+pub fn app() -> Value {
     record([
         ("id", id()),
         ("name", text()),
         ("return_urls", texts()),
         ("allowed_origins", texts()),
         ("retrieve_delegated", yes_no()),
+        ("approval_lasts_seconds", nullable(count())),
+        ("approval_webhook", nullable(text())),
         ("created_at", time()),
     ])
 }

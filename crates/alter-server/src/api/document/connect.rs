@@ -156,7 +156,7 @@ fn poll_sign_in() -> Operation {
     ] });
     Operation::signed("post", "/sdk/auth/poll", "pollSignIn", "How a sign-in went; waits up to `wait_ms` for its end")
         .needs(&["idp_users:read"])
-        .body(body(&["session_token"], [("session_token", short(1, 8192)), ("wait_ms", nullable(whole(0, 1000)))]))
+        .body(body(&["session_token"], [("session_token", short(1, 8192)), ("wait_ms", nullable(count()))]))
         .answers(200, answer)
 }
 

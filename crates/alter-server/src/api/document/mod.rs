@@ -9,6 +9,7 @@
 
 mod admin;
 mod admin_shapes;
+mod approvals;
 mod apps;
 mod connect;
 mod health;
@@ -75,6 +76,7 @@ pub fn document() -> Value {
 
 fn operations() -> impl Iterator<Item = Operation> {
     let wire = wire::operations().into_iter().chain(connect::operations()).chain(proxy::operations());
+    let wire = wire.chain(approvals::operations());
     wire.chain(admin::operations()).chain(apps::operations()).chain(health::operations())
 }
 

@@ -180,7 +180,11 @@ impl Operation {
 
     /// An answer of another type.
     pub fn answers_as(mut self, status: u16, kind: &str, shape: Value) -> Self {
-        let description = if status == 201 { "Made." } else { "Done." };
+        let description = match status {
+            201 => "Made.",
+            202 => "It waits for people.",
+            _ => "Done.",
+        };
         self.answers.insert(status, json!({ "description": description, "content": { kind: { "schema": shape } } }));
         self
     }

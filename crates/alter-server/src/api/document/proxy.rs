@@ -3,7 +3,9 @@
 use serde_json::{Value, json};
 
 use super::operation::Operation;
-use super::schema::{anything, body, count, map, nullable, object, record, shape, short, text, texts, whole, without, word, yes_no};
+use super::schema::{
+    anything, body, count, id, map, nullable, object, record, shape, short, text, texts, whole, with, without, word, yes_no,
+};
 
 /// What judging a grant for a call can end with.
 const OF_GRANTS: &[(u16, &[&str])] = &[
@@ -62,27 +64,33 @@ fn proxy() -> Operation {
         ("body", anything()),
         ("idempotency_key", nullable(short(1, 255))),
     ];
-    let answer = record([
+    Operation::signed("post", "/sdk/proxy", "proxyCall", "Makes a call with a credential that the client never holds")
+        .needs(&["proxy:execute"])
+        .body(named(body(&["method", "url"], members)))
+        .answers(200, without(with(answer(), [("approval_id", id())]), &["approval_id"]))
+        .answers(202, super::approvals::pending())
+        .with_user_token()
+        .refusing(OF_GRANTS)
+        .refusing(super::approvals::OF_ENDS)
+        .refuses(400, &["scope_constraint_not_evaluable"])
+        .refuses(403, &["redact_discharge_failed", "method_not_allowed_by_grant", "endpoint_not_allowed_by_grant"])
+        .refuses(409, &["call_in_progress", "outcome_unknown"])
+        .refuses(422, &["query_too_long", "idempotency_key_reused"])
+        .refuses(429, &["too_many_pending_approvals"])
+        .refuses(502, &["unusable_credential"])
+        .refuses(504, &["provider_timeout"])
+}
+
+/// The provider's answer.
+pub fn answer() -> Value {
+    record([
         ("status_code", whole(100, 999)),
         ("headers", map(text())),
         ("body_b64", text()),
         ("body_truncated", yes_no()),
         ("duration_ms", count()),
         ("credential_hint", nullable(text())),
-    ]);
-    Operation::signed("post", "/sdk/proxy", "proxyCall", "Makes a call with a credential that the client never holds")
-        .needs(&["proxy:execute"])
-        .body(named(body(&["method", "url"], members)))
-        .answers(200, answer)
-        .with_user_token()
-        .refusing(OF_GRANTS)
-        .refuses(400, &["scope_constraint_not_evaluable"])
-        .refuses(403, &["redact_discharge_failed", "method_not_allowed_by_grant", "endpoint_not_allowed_by_grant"])
-        .refuses(409, &["call_in_progress", "outcome_unknown"])
-        .refuses(422, &["query_too_long", "idempotency_key_reused"])
-        .refuses(501, &["approvals_not_available"])
-        .refuses(502, &["unusable_credential"])
-        .refuses(504, &["provider_timeout"])
+    ])
 }
 
 /// A body that names a grant, by its id or by its provider.

@@ -21,6 +21,7 @@ pub fn all() -> Map<String, Value> {
         ("ProviderSpec", provider_spec()),
         ("SpecOperation", spec_operation()),
         ("CatalogueProvider", catalogue_provider()),
+        ("Approval", super::approvals::listed()),
     ];
     shared.into_iter().chain(admin_shapes::all()).map(|(name, shape)| (name.to_owned(), shape)).collect()
 }
