@@ -3,7 +3,7 @@
 use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
-    agent, app, approval, audit, completions, config, connect, grant, idp, init, key, provider, request, secret, serve, spec, store,
+    agent, app, approval, audit, backup, completions, config, connect, grant, idp, init, key, provider, request, secret, serve, spec, store,
 };
 
 /// Credential vault for AI agents: your code makes the call, the vault adds the credential.
@@ -90,6 +90,10 @@ pub enum Command {
     /// Where the vault keeps its data: move it to PostgreSQL
     #[command(subcommand)]
     Store(store::StoreCommand),
+    /// Write all that the vault keeps into a file, while it runs
+    Backup(backup::BackupArgs),
+    /// Make a vault of a backup
+    Restore(backup::RestoreArgs),
     /// Settings and where they come from
     #[command(subcommand)]
     Config(config::ConfigCommand),

@@ -15,7 +15,8 @@ use clap::Parser;
 use cli::{Cli, Command};
 use commands::context::Context;
 use commands::{
-    agent, app, approval, audit, completions, config, connect, grant, help, idp, init, key, provider, request, secret, serve, spec, store,
+    agent, app, approval, audit, backup, completions, config, connect, grant, help, idp, init, key, provider, request, secret, serve, spec,
+    store,
 };
 use failure::{Exit, Failure, Outcome};
 use output::Output;
@@ -76,6 +77,8 @@ async fn run(command: Command, context: &Context) -> Outcome {
         Command::Connect(arguments) => connect::run(arguments, context).await,
         Command::Audit(command) => audit::run(command, context).await,
         Command::Store(command) => store::run(command, context).await,
+        Command::Backup(arguments) => backup::run(&arguments, context),
+        Command::Restore(arguments) => backup::restore(arguments, context).await,
         Command::Config(command) => config::run(&command, context),
         Command::Completions(arguments) => {
             completions::run(&arguments);

@@ -4,6 +4,7 @@ pub mod agent;
 pub mod app;
 pub mod approval;
 pub mod audit;
+pub mod backup;
 mod caller;
 pub mod completions;
 pub mod config;

@@ -4,6 +4,7 @@ mod agents;
 mod approvals;
 mod apps;
 mod audit;
+mod backup;
 mod connect;
 mod first_steps;
 mod help;

@@ -80,6 +80,13 @@ impl AuditKey {
         Self(bytes)
     }
 
+    /// What files that belong to the vault (backups, tombstones) are proven by.
+    pub(crate) fn files(&self) -> Hmac<Sha256> {
+        let mut key = zeroize::Zeroizing::new([0; 32]);
+        Hkdf::<Sha256>::new(None, &self.0).expand(b"alter files v1", &mut *key).expect("32 bytes are within HKDF's limit of 255 hashes");
+        Hmac::new_from_slice(&*key).expect("HMAC takes keys of any length")
+    }
+
     /// The key of one chain. Deriving it costs two hashes: keep it while working on the chain.
     pub fn chain(&self, chain: ChainId) -> ChainKey {
         let mut info = b"alter audit chain v1".to_vec();

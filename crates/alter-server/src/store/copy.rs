@@ -13,7 +13,7 @@ use super::sqlite::{self, SqliteOptions, SqliteSession};
 use super::{Access, OpenError};
 
 /// All tables, each behind those that it refers to.
-const TABLES: [&str; 24] = [
+pub(super) const TABLES: [&str; 24] = [
     "master_keys",
     "root_keys",
     "apps",
@@ -41,7 +41,7 @@ const TABLES: [&str; 24] = [
 ];
 
 /// Values that one statement writes at most; PostgreSQL allows 65,535.
-const VALUES_AT_ONCE: usize = 4096;
+pub(super) const VALUES_AT_ONCE: usize = 4096;
 
 /// What was copied.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -202,7 +202,7 @@ fn copy_table(source: &SqliteSession, target: &PostgresSession, table: &str, cop
 }
 
 /// A statement that writes several rows.
-fn insert(table: &str, columns: &str, width: usize, rows: usize) -> String {
+pub(super) fn insert(table: &str, columns: &str, width: usize, rows: usize) -> String {
     let mut sql = format!("INSERT INTO {table} ({columns}) VALUES ");
     for row in 0..rows {
         sql.push_str(if row == 0 { "(" } else { "), (" });

@@ -28,6 +28,7 @@
 //! database, so that two processes on one database behave as one vault. (SQLite allows one process and refuses the second at start; so its
 //! store may remember what it reads, as long as it forgets with the commit that changes it.)
 
+pub mod backup;
 mod commit;
 mod copy;
 mod error;

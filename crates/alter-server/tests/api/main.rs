@@ -5,6 +5,7 @@ mod admission;
 mod agents;
 mod approvals;
 mod audit_trail;
+mod backup;
 mod catalogues;
 mod connect;
 mod console;

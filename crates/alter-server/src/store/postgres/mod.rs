@@ -16,7 +16,7 @@ mod url;
 mod values;
 
 pub use open::open;
-pub(super) use open::{begin_empty, connect};
+pub(super) use open::{begin_empty, connect, open_alone};
 pub use options::PostgresOptions;
 pub(super) use session::PostgresSession;
 pub use url::PostgresUrl;

@@ -7,6 +7,7 @@ use super::PostgresOptions;
 use super::schema::{self, Found};
 use super::session::PostgresSession;
 use super::target::Target;
+use crate::audit::AuditKey;
 use crate::crypto::{KeyError, MasterKeys, Unlocked, unlock};
 use crate::store::sql::database::{Database, Session, SqlError, SqlErrorKind};
 use crate::store::sql::master_keys::{store_keys, stored_keys};
@@ -53,6 +54,13 @@ fn open_here(options: &PostgresOptions) -> Result<Opened, OpenError> {
         key_origin: ready.masters.origin,
         created: ready.created,
     })
+}
+
+/// Opens a vault that must exist for whoever works on one connection alone, with the key of its audit.
+pub(in crate::store) fn open_alone(options: &PostgresOptions) -> Result<(PostgresSession, AuditKey), OpenError> {
+    let session = connect(options)?;
+    let ready = prepare(&session, options)?;
+    Ok((session, ready.unlocked.audit))
 }
 
 /// A connection to the database, whatever is in it.

@@ -57,7 +57,7 @@ impl<'r> Columns<'r> {
         read(self).map(Some)
     }
 
-    pub(super) fn id<T>(&mut self, make: impl Fn(Uuid) -> T) -> SqlResult<T> {
+    pub(in crate::store) fn id<T>(&mut self, make: impl Fn(Uuid) -> T) -> SqlResult<T> {
         Ok(make(Uuid::from_bytes(self.get()?)))
     }
 

@@ -22,7 +22,7 @@ mod spans;
 mod specs;
 mod store;
 mod tickets;
-mod trail;
+pub(in crate::store) mod trail;
 mod uses;
 pub(in crate::store) mod value;
 mod writer;

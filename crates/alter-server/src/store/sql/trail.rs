@@ -14,7 +14,7 @@ use crate::model::{ActorId, AppId, CallerType, GrantId, KeyId, OperatorId};
 use crate::store::{AuditActivity, AuditFilter, FoundRow, StoredHead};
 
 /// Appends rows. The chains' keys are kept between transactions; their heads never are: the database has them.
-pub(super) struct Trail {
+pub(in crate::store) struct Trail {
     key: AuditKey,
     chain_keys: HashMap<ChainId, ChainKey>,
 }
@@ -24,7 +24,7 @@ const KEPT_CHAIN_KEYS: usize = 4096;
 
 /// The chains that one transaction has taken.
 #[derive(Default)]
-pub(super) struct OpenChains(HashMap<ChainId, OpenChain>);
+pub(in crate::store) struct OpenChains(HashMap<ChainId, OpenChain>);
 
 struct OpenChain {
     n: i64,
@@ -41,7 +41,7 @@ impl OpenChains {
 }
 
 impl Trail {
-    pub(super) fn new(key: AuditKey) -> Self {
+    pub(in crate::store) fn new(key: AuditKey) -> Self {
         Self { key, chain_keys: HashMap::new() }
     }
 
@@ -54,7 +54,7 @@ impl Trail {
 
     /// Takes chains for this transaction: whoever else appends to one of them waits until it has ended. All of them at once and in one order, so
     /// that two transactions never wait for each other. With `true` a chain is going to be appended to, and made if there is none.
-    pub(super) fn open(&mut self, db: &dyn Database, chains: impl IntoIterator<Item = (ChainId, bool)>) -> SqlResult<OpenChains> {
+    pub(in crate::store) fn open(&mut self, db: &dyn Database, chains: impl IntoIterator<Item = (ChainId, bool)>) -> SqlResult<OpenChains> {
         let mut ordered = BTreeMap::new();
         for (chain, append) in chains {
             *ordered.entry(chain.as_uuid()).or_insert(false) |= append;
@@ -84,7 +84,13 @@ impl Trail {
     }
 
     /// Appends a row to its chain, which this transaction has taken, and returns its sequence.
-    pub(super) fn append(&mut self, db: &dyn Database, open: &mut OpenChains, now: Timestamp, entry: &AuditEntry) -> SqlResult<u64> {
+    pub(in crate::store) fn append(
+        &mut self,
+        db: &dyn Database,
+        open: &mut OpenChains,
+        now: Timestamp,
+        entry: &AuditEntry,
+    ) -> SqlResult<u64> {
         let chain = open.0.get_mut(&entry.chain).expect("the writer takes the chain of every row that it writes");
         let sequence = chain.head.sequence + 1;
         let mac = self.chain_key(entry.chain).row(chain.head.mac, sequence, now, entry);
@@ -95,7 +101,7 @@ impl Trail {
     }
 
     /// Writes the heads of the chains that were appended to: once a transaction, not once a row.
-    pub(super) fn write_heads(&mut self, db: &dyn Database, open: &OpenChains) -> SqlResult<()> {
+    pub(in crate::store) fn write_heads(&mut self, db: &dyn Database, open: &OpenChains) -> SqlResult<()> {
         for chain in open.0.values().filter(|chain| chain.rows > 0) {
             let head_mac = self.chain_key(chain.head.chain).head(&chain.head);
             let values = values![chain.n, chain.head.sequence, chain.head.mac.0, head_mac.0];
@@ -194,7 +200,7 @@ fn read_row(columns: &mut Columns<'_>) -> SqlResult<AuditRow> {
     Ok(AuditRow { sequence, at, entry, mac: RowMac(columns.get()?), voided_by: columns.get()? })
 }
 
-pub(super) fn heads(db: &dyn Database) -> SqlResult<Vec<StoredHead>> {
+pub(in crate::store) fn heads(db: &dyn Database) -> SqlResult<Vec<StoredHead>> {
     db.all("SELECT id, sequence, mac, head_mac FROM audit_chains ORDER BY n", &[], |columns| {
         let head = Head { chain: columns.id(ChainId::from_uuid)?, sequence: columns.get()?, mac: RowMac(columns.get()?) };
         Ok(StoredHead { head, head_mac: RowMac(columns.get()?) })

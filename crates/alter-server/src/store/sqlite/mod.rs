@@ -7,24 +7,33 @@ mod open;
 mod options;
 mod schema;
 mod session;
+mod unnamed;
 
 use std::sync::Arc;
 
 pub use open::DATABASE_FILE;
 pub use options::SqliteOptions;
+pub(super) use schema::NEWEST as SCHEMA_VERSION;
 #[cfg(test)]
-pub(super) use schema::{NEWEST as SCHEMA_VERSION, migrate};
+pub(super) use schema::migrate;
 pub(super) use session::SqliteSession;
+pub(super) use unnamed::Unnamed;
 
 use super::sql::database::Database;
 use super::sql::database::Session;
 use super::sql::{Parts, SqlStore};
 pub use super::{Access, Limits};
 use super::{OpenError, Opened};
+use crate::audit::AuditKey;
 
 /// Opens a vault that must exist, as [`open()`] does, for whoever works on its connection alone.
 pub(super) fn open_session(options: &SqliteOptions) -> Result<SqliteSession, OpenError> {
     open::open(options).map(|ready| ready.session)
+}
+
+/// As [`open_session`], with the key of its audit.
+pub(super) fn open_alone(options: &SqliteOptions) -> Result<(SqliteSession, AuditKey), OpenError> {
+    open::open(options).map(|ready| (ready.session, ready.unlocked.audit))
 }
 
 /// Opens the vault in a data folder: takes its lock, brings its schema forward, unlocks its keys and starts its threads.

@@ -53,7 +53,7 @@ pub(super) fn open(options: &SqliteOptions) -> Result<Ready, OpenError> {
 }
 
 /// Makes the file before SQLite does, so that it never exists with wider permissions; SQLite gives its companions the same.
-fn create_file(path: &Path) -> Result<(), OpenError> {
+pub(super) fn create_file(path: &Path) -> Result<(), OpenError> {
     let mut options = fs::OpenOptions::new();
     options.append(true).create(true);
     #[cfg(unix)]
@@ -144,7 +144,7 @@ fn check_small(connection: &Connection, path: &Path) -> Result<(), OpenError> {
     if verdict == "ok" { Ok(()) } else { Err(OpenError::Corrupt { database: path.display().to_string(), reason: verdict }) }
 }
 
-fn open_error(path: &Path, error: &rusqlite::Error) -> OpenError {
+pub(super) fn open_error(path: &Path, error: &rusqlite::Error) -> OpenError {
     if let rusqlite::Error::SqliteFailure(failure, _) = error {
         let kind = match failure.code {
             rusqlite::ErrorCode::CannotOpen => Some(("open", io::ErrorKind::Other)),
@@ -159,7 +159,7 @@ fn open_error(path: &Path, error: &rusqlite::Error) -> OpenError {
     open_failure(path, &SqlError::of_sqlite(error))
 }
 
-fn open_failure(path: &Path, error: &SqlError) -> OpenError {
+pub(super) fn open_failure(path: &Path, error: &SqlError) -> OpenError {
     let (database, reason) = (path.display().to_string(), error.text.clone());
     match error.kind {
         SqlErrorKind::Corrupt | SqlErrorKind::Unreadable => OpenError::Corrupt { database, reason },
