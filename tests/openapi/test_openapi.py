@@ -18,7 +18,7 @@ from schemathesis.specs.openapi.checks import (
 )
 from vault import App, Vault
 
-EXAMPLES = 10
+EXAMPLES = 7
 # Calls that fail elsewhere. A fault of the vault's own (500) or of its store (503) is none that a request may cause.
 ELSEWHERE = {501, 502, 504}
 
