@@ -37,7 +37,7 @@ impl RequestId {
 
     /// Gives a request that is made within the process the id of the one that it is made for.
     pub fn put(request: &mut Request, id: &str) {
-        request.extensions_mut().insert(Self(id.to_owned()));
+        request.extensions_mut().insert(Self { id: id.to_owned(), trace: None });
     }
 }
 

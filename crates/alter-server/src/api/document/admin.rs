@@ -75,6 +75,21 @@ pub fn operations() -> Vec<Operation> {
             .query("limit", whole(1, 1000))
             .answers(200, page(shape("AuditRow")))
             .refuses(404, &["app_not_found"]),
+        Operation::reading("/admin/v1/audit/search", "searchAudit", "Rows that fit, newest first")
+            .query("app", short(0, 63))
+            .query("action", text())
+            .query("outcome", word(&["released", "done", "refused"]))
+            .query("grant", text())
+            .query("text", text())
+            .query("from", text())
+            .query("until", text())
+            .query("after", count())
+            .query("limit", whole(1, 1000))
+            .answers(200, page(shape("AuditRow")))
+            .refuses(404, &["app_not_found"]),
+        Operation::reading("/admin/v1/activity", "activity", "What happened in each hour until now, the first one first")
+            .query("hours", whole(1, 168))
+            .answers(200, page(shape("ActivityHour"))),
         Operation::reading("/admin/v1/audit/heads", "auditHeads", "The end of every chain").answers(200, page(shape("AuditHead"))),
         Operation::verifying("/admin/v1/audit/verify", "verifyAudit", "Walks every chain, also against heads that were kept elsewhere")
             .body(body(&[], [("expected_heads", list(head))]))

@@ -17,6 +17,7 @@ pub fn all() -> Vec<(&'static str, Value)> {
         ("MasterKey", record([("version", count()), ("data_keys", count()), ("remaining", count()), ("done", yes_no())])),
         ("AuditRow", audit_row()),
         ("AuditHead", head()),
+        ("ActivityHour", record([("from", time()), ("calls", count()), ("refusals", count()), ("mean_duration_ms", nullable(count()))])),
         ("AuditReport", report()),
     ]
 }
