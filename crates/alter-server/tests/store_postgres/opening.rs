@@ -18,7 +18,7 @@ async fn an_empty_database_becomes_a_vault_once() {
     assert_eq!(again.key_origin, KeyOrigin::FolderFile(vault.folder().join(MASTER_KEY_FILE)));
     assert_eq!(
         vault.place.database.run("SELECT version, name FROM alter_vault.schema_migrations ORDER BY version"),
-        "2|people\n3|agents\n4|specs\n5|approvals"
+        "2|people\n3|agents\n4|specs\n5|approvals\n6|traces"
     );
     assert_eq!(vault.place.database.run("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'"), "0", "nothing among others' tables");
 }
@@ -49,6 +49,7 @@ async fn a_vault_of_the_first_schema_is_brought_forward_with_what_is_in_it() {
     place.database.run(&format!(
         "DROP INDEX alter_vault.audit_rows_by_time;
          DROP TABLE alter_vault.approval_gates, alter_vault.approvals, alter_vault.rate_counts, alter_vault.spans, alter_vault.spec_operations, alter_vault.provider_specs;
+         ALTER TABLE alter_vault.audit_rows DROP COLUMN trace;
          ALTER TABLE alter_vault.api_keys {keys}; ALTER TABLE alter_vault.agents {agents};
          DELETE FROM alter_vault.schema_migrations WHERE version > 2"
     ));
