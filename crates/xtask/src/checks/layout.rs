@@ -14,7 +14,7 @@ use crate::report::{Checks, Failure, Report};
 const MAX_LINES: usize = 600;
 
 /// What each crate may depend on inside the workspace. See ARCHITECTURE.md.
-const MAY_KNOW: [(&str, &[&str]); 12] = [
+const MAY_KNOW: [(&str, &[&str]); 13] = [
     ("alter-core", &[]),
     ("alter-sdk", &["alter-core"]),
     ("alter-server", &["alter-core"]),
@@ -25,6 +25,7 @@ const MAY_KNOW: [(&str, &[&str]); 12] = [
     ("alter-conformance", &["alter-sdk"]),
     ("alter-demo", &["alter-sdk"]),
     ("alter-bench", &["alter-core", "alter-sdk"]),
+    ("alter-soak", &["alter-sdk", "alter-testkit"]),
     ("alter-fuzz", &["alter-core", "alter-server", "alter-testkit"]),
     ("xtask", &["alter-core", "alter-testkit"]),
 ];
