@@ -4,6 +4,7 @@ mod admin;
 mod admission;
 mod agents;
 mod approvals;
+mod attenuation;
 mod audit_trail;
 mod backup;
 mod catalogues;

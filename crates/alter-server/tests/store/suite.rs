@@ -367,7 +367,7 @@ async fn the_audit_is_searched_and_counted() {
     let entry = |made: &super::harness::Furnished, action: &'static str, outcome| {
         AuditEntry::new(made.chain(), action, outcome).grant(made.grant.id)
     };
-    let commit = async |entry: AuditEntry| drop(vault.commit(Commit::new(entry)).await.unwrap());
+    let commit = async |entry: AuditEntry| _ = vault.commit(Commit::new(entry)).await.unwrap();
     commit(entry(&made, "proxy.call", Outcome::Intent).call("GET", "https://api.example.com/100%_sure").reason("Hello")).await;
     commit(entry(&made, "proxy.answer", Outcome::Done).report(r#"{"duration_ms":40}"#)).await;
     commit(entry(&made, "proxy.answer", Outcome::Done).report(r#"{"duration_ms":20}"#)).await;
