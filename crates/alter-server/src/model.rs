@@ -12,6 +12,7 @@ mod grant;
 mod id;
 mod key;
 mod network;
+mod policy;
 mod principal;
 mod registration;
 mod secret;
@@ -28,11 +29,12 @@ pub use grant::{
     Grant, GrantFilter, GrantKind, GrantPolicy, GrantStatus, ListedGrant, Membership, Opens, Restrictions, ScopeMismatch, ShownStatus, View,
 };
 pub use id::{
-    ActorId, AgentId, AppId, ApprovalId, CredentialId, DataKeyId, GateId, GrantId, KeyId, OperatorId, RegistrationId, SecretId, SpecId,
-    TicketId,
+    ActorId, AgentId, AppId, ApprovalId, CredentialId, DataKeyId, GateId, GrantId, KeyId, OperatorId, PolicyId, RegistrationId, SecretId,
+    SpecId, TicketId,
 };
 pub use key::{ApiKey, KeyDigest, KeyRate, KeyStatus, RateCount, SharedRate, display_prefix};
 pub use network::Networks;
+pub use policy::Policy;
 pub use principal::{Person, Principal};
 pub use registration::{Registration, RegistrationKind};
 pub use secret::{InjectionRule, InjectionTarget, ManagedSecret, SecretInjection, SecretKind, SecretStatus};

@@ -70,10 +70,12 @@ pub use client_address::Peer;
 pub use health::Readiness;
 pub use host::HostPolicy;
 pub(crate) use judge::destination::AllowedHost;
+pub use judge::policy::CompiledPolicies;
 pub use judge::reach::KNOWN_SCOPES;
 pub use metrics::Metrics;
 pub use pipeline::COMMIT_DEADLINE;
 use refusal::Refusal;
+pub use specs::described::Descriptions;
 
 /// A running vault: what every request needs. It holds no state that a call is judged by, so that several processes on one store behave as one vault.
 #[derive(Debug)]
@@ -110,6 +112,10 @@ pub struct Vault {
     pub revocations: Revocations,
     /// Looking after calls that wait for people.
     pub approvals: Attendant,
+    /// Descriptions of providers' APIs that calls have been classified by.
+    pub descriptions: Descriptions,
+    /// Policies that have been compiled.
+    pub policies: CompiledPolicies,
     /// The URL under which browsers reach it, without a trailing slash: what links and the issuer of assertions are made of.
     pub public_url: String,
 }
@@ -126,6 +132,8 @@ impl Vault {
             logins: Refresher::new(logins, Arc::clone(&opened.clock)),
             oauth,
             revocations,
+            descriptions: Descriptions::default(),
+            policies: CompiledPolicies::default(),
             public_url,
             metrics: Metrics::new(opened.store.measures()),
             store: opened.store,

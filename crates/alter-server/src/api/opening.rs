@@ -19,22 +19,27 @@ use crate::store::{Effect, GrantAccess};
 
 /// What a call means to do with a credential.
 pub trait Usage: Sync {
+    /// On what terms it may.
+    type Terms: Send;
+
     /// Judges it for the grant.
     ///
     /// # Errors
     /// Why the grant is not for this.
-    fn judge(&self, vault: &Vault, access: &GrantAccess) -> impl Future<Output = Result<(), Refusal>> + Send;
+    fn judge(&self, vault: &Vault, access: &GrantAccess) -> impl Future<Output = Result<Self::Terms, Refusal>> + Send;
 }
 
 /// An opened credential.
-pub struct Opened {
+pub struct Opened<Terms> {
     /// What was judged.
     pub access: GrantAccess,
+    /// On what terms it may be used.
+    pub terms: Terms,
     /// The credential as `POST /sdk/token` answers it.
     pub answer: Value,
 }
 
-impl Opened {
+impl<Terms> Opened<Terms> {
     /// The use of the grant, for the commit that releases the credential: declined if what was judged has changed.
     pub fn effect(&self) -> Effect {
         Effect::UseGrant { grant: self.access.grant.id, judged: self.access.judged() }
@@ -45,21 +50,27 @@ impl Opened {
 ///
 /// # Errors
 /// 400 `grant_revoked`, `credential_revoked`; 403 `grant_expired`; 410 `grant_deleted`; 422 `blocked_destination`; the refresh's; those of `usage`.
-pub async fn open(vault: &Vault, access: GrantAccess, url: &str, usage: &impl Usage, row: &mut AuditEntry) -> Result<Opened, Refusal> {
+pub async fn open<U: Usage>(
+    vault: &Vault,
+    access: GrantAccess,
+    url: &str,
+    usage: &U,
+    row: &mut AuditEntry,
+) -> Result<Opened<U::Terms>, Refusal> {
     if let (Opens::Login(_), Some(credential)) = (access.grant.opens, &access.credential) {
         note(row, |row| row.provider(&credential.provider));
         return open_login(vault, &access, credential, url, usage).await;
     }
-    judge(vault, &access, url, usage, row).await?;
+    let terms = judge(vault, &access, url, usage, row).await?;
     let answer = secret_answer(vault, &access, secret_of(&access)?)?;
-    Ok(Opened { access, answer })
+    Ok(Opened { access, terms, answer })
 }
 
 /// Judges a grant for a call to `url`, and opens nothing.
 ///
 /// # Errors
 /// As of [`open`], but for the refresh's.
-pub async fn judge(vault: &Vault, access: &GrantAccess, url: &str, usage: &impl Usage, row: &mut AuditEntry) -> Result<(), Refusal> {
+pub async fn judge<U: Usage>(vault: &Vault, access: &GrantAccess, url: &str, usage: &U, row: &mut AuditEntry) -> Result<U::Terms, Refusal> {
     if let (Opens::Login(_), Some(credential)) = (access.grant.opens, &access.credential) {
         note(row, |row| row.provider(&credential.provider));
         login::judge(vault, access, credential, url).await?;
@@ -95,22 +106,22 @@ fn judge_state(vault: &Vault, access: &GrantAccess, secret: &ManagedSecret) -> R
     Ok(())
 }
 
-async fn open_login(
+async fn open_login<U: Usage>(
     vault: &Vault,
     access: &GrantAccess,
     credential: &Credential,
     url: &str,
-    usage: &impl Usage,
-) -> Result<Opened, Refusal> {
+    usage: &U,
+) -> Result<Opened<U::Terms>, Refusal> {
     let registered = login::judge(vault, access, credential, url).await?;
     usage.judge(vault, access).await?;
     login::make_fresh(vault, &access.grant, credential, &registered).await?;
     let access = find(vault, access.grant.app, access.grant.id).await?;
     let credential = access.credential.as_ref().ok_or_else(grant_deleted)?;
     login::judge(vault, &access, credential, url).await?;
-    usage.judge(vault, &access).await?;
+    let terms = usage.judge(vault, &access).await?;
     let answer = login::release(vault, &access, credential)?;
-    Ok(Opened { access, answer })
+    Ok(Opened { access, terms, answer })
 }
 
 /// Opens a managed secret's value and writes the answer.

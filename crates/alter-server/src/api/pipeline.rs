@@ -28,8 +28,8 @@ use super::Vault;
 use super::acting::Acting;
 use super::admission;
 use super::identity::Identity;
-use super::judge::reach::Reach;
 use super::judge::request_rule::RequestRule;
+use super::judge::{self, reach::Reach};
 use super::proxy::Departure;
 use super::refusal::Refusal;
 use super::request_id::RequestId;
@@ -411,6 +411,7 @@ pub fn declined_refusal(declined: Declined, now: i64) -> Refusal {
         }
         Declined::NotFound(_) => Refusal::grant_not_found(declined.to_string()),
         Declined::RateLimited(state) => admission::too_many(state, now),
+        Declined::CallsFull(state) => judge::policy::too_many(state, now, None),
         Declined::SecretChanged | Declined::MasterKeyChanged | Declined::MasterKeyInUse | Declined::Exists(_) | Declined::Final(_) => {
             Refusal::internal()
         }

@@ -1,19 +1,22 @@
 //! `POST /sdk/token`: releases a credential to a client that will make the call itself.
 
+use std::time::Duration;
+
 use http::StatusCode;
 use serde_json::{Map, Value};
 
 use super::Vault;
 use super::addressing::{Wanted, invalid, text};
-use super::judge::agent;
+use super::judge::policy::Asking;
 use super::judge::request_rule::RequestRule;
+use super::judge::{self, agent};
 use super::opening::{Usage, open};
-use super::people;
 use super::pipeline::{Admitted, Answer, Call, Verdict, note};
+use super::proxy::OnBehalf;
 use super::refusal::Refusal;
 use crate::audit::{AuditEntry, Outcome};
-use crate::model::{Agent, Grant};
-use crate::store::GrantAccess;
+use crate::model::Grant;
+use crate::store::{CallCount, Effect, GrantAccess};
 
 /// The endpoint.
 pub struct RetrieveToken;
@@ -27,31 +30,37 @@ impl Call for RetrieveToken {
         asked.describe(row);
         request.reach.require("tokens:retrieve")?;
         asked.wanted.describe(row);
-        let person = match &asked.user_token {
-            Some(token) => Some(people::membership(vault, request.key.app, token).await?),
-            None => None,
-        };
-        let access = asked.wanted.find(vault, request, person, row).await?;
-        let opened =
-            open(vault, access, &asked.url, &Retrieval { rule: request.rule.as_ref(), agent: request.acting.agent() }, row).await?;
-        Ok(Verdict { effects: vec![opened.effect()], answer: Answer::Json(opened.answer) })
+        let on_behalf = OnBehalf::of(vault, request.key.app, asked.user_token.as_deref()).await?;
+        let access = asked.wanted.find(vault, request, on_behalf.as_ref().map(OnBehalf::membership), row).await?;
+        let retrieval = Retrieval { request, session_age: on_behalf.as_ref().and_then(OnBehalf::session_age) };
+        let opened = open(vault, access, &asked.url, &retrieval, row).await?;
+        let counted = opened.terms.iter().cloned().map(Effect::CountCall);
+        let effects = counted.chain([opened.effect()]).collect();
+        Ok(Verdict { effects, answer: Answer::Json(opened.answer) })
     }
 }
 
 /// The credential leaves the vault.
 struct Retrieval<'a> {
-    rule: Option<&'a RequestRule>,
-    agent: Option<&'a Agent>,
+    request: &'a Admitted<'a>,
+    /// How long ago the user signed in, if that is known.
+    session_age: Option<Duration>,
 }
 
 impl Usage for Retrieval<'_> {
-    async fn judge(&self, vault: &Vault, access: &GrantAccess) -> Result<(), Refusal> {
+    /// The counts of policies in which it takes a place.
+    type Terms = Vec<CallCount>;
+
+    async fn judge(&self, vault: &Vault, access: &GrantAccess) -> Result<Vec<CallCount>, Refusal> {
         judge_mode(vault, &access.grant).await?;
-        if let Some(acting) = self.agent {
+        if let Some(acting) = self.request.acting.agent() {
             agent::judge_retrieval(acting)?;
             agent::judge_scopes(acting, access.secret.as_ref(), access.credential.as_ref(), vault.clock.now())?;
         }
-        self.rule.map_or(Ok(()), RequestRule::judge_retrieval)
+        let asking = Asking::of(self.request, "tokens:retrieve", self.session_age);
+        let terms = judge::policy::judge(vault, &asking, access, None).await?;
+        self.request.rule.as_ref().map_or(Ok(()), RequestRule::judge_retrieval)?;
+        Ok(terms.counts)
     }
 }
 

@@ -139,6 +139,10 @@ pub struct Decision {
     pub reason: Option<String>,
 }
 
+/// Before the name of an operator.
+const OPERATOR: &str = "operator:";
+const LONGEST_APPROVER: usize = 254;
+
 /// Who may decide.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
@@ -237,6 +241,20 @@ impl Decider {
             Self::Person { person, .. } => person.subject.clone(),
             Self::Operator { name, .. } => format!("operator {name}"),
         }
+    }
+}
+
+impl Approver {
+    /// Reads an approver as policies write it: an e-mail address, or `operator:` and a name.
+    pub fn parse(text: &str) -> Option<Self> {
+        if text.len() > LONGEST_APPROVER || text.chars().any(|c| c.is_control() || c.is_whitespace()) {
+            return None;
+        }
+        if let Some(name) = text.strip_prefix(OPERATOR) {
+            return (!name.is_empty()).then(|| Self::Operator { name: name.to_owned() });
+        }
+        let (name, host) = text.rsplit_once('@')?;
+        (!name.is_empty() && !host.is_empty()).then(|| Self::Email { address: text.to_ascii_lowercase() })
     }
 }
 

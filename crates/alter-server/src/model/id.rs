@@ -59,6 +59,8 @@ ids! {
     ApprovalId;
     /// One decision that an approval takes; on the wire `approval_id`.
     GateId;
+    /// A policy.
+    PolicyId;
     /// An app's registration as a client of a provider or an identity provider.
     RegistrationId;
 }

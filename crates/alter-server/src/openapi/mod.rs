@@ -1,14 +1,19 @@
 //! Reading OpenAPI documents: what operations a provider's API has.
 //!
 //! Versions 3.0, 3.1 and 2.0 ("Swagger"), as JSON. Only what calls are judged and shown by is kept: an operation's id, method, path and summary, its
-//! parameters, and the schemas of what goes in and comes out. Nothing outside the document is fetched.
+//! parameters, the schemas of what goes in and comes out, where it is served, the families that it is of and the OAuth scopes that it needs. Nothing
+//! outside the document is fetched.
 
+pub mod families;
 mod inline;
 mod operation;
+mod security;
+mod servers;
 
 use serde_json::Value;
 
 pub use operation::Operation;
+pub use servers::Place;
 
 /// Most operations of one document.
 const MOST_OPERATIONS: usize = 5000;

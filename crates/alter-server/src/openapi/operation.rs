@@ -2,7 +2,8 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Fault, fault, inline};
+use super::servers::Place;
+use super::{Fault, families, fault, inline, security, servers};
 
 const LONGEST_ID: usize = 512;
 const LONGEST_PATH: usize = 2048;
@@ -10,7 +11,7 @@ const LONGEST_SUMMARY: usize = 500;
 const JSON: &str = "application/json";
 
 /// An operation of an API.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Operation {
     /// Its id: the document's, else the method in lower case, a colon and the path.
     pub operation_id: String,
@@ -26,6 +27,12 @@ pub struct Operation {
     pub request: Option<Map<String, Value>>,
     /// The schema of the answer when all goes well.
     pub response: Option<Map<String, Value>>,
+    /// Where it can be called.
+    pub places: Vec<Place>,
+    /// What it does beyond what its method says: families of calls (`x-alter-families`). `None` if the document does not say.
+    pub families: Option<Vec<String>>,
+    /// The OAuth scopes that it needs: one of these lists, whole. `None` if the document does not say.
+    pub scopes: Option<Vec<Vec<String>>>,
 }
 
 impl Operation {
@@ -56,6 +63,9 @@ impl Operation {
             params,
             request: request.or(swagger_body),
             response: success(document, described),
+            places: servers::places(document, item, described, path),
+            families: families::declared(described).map_err(|what| fault(format!("{method} {path} {what}")))?,
+            scopes: security::scopes(document, described),
         })
     }
 }

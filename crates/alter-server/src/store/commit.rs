@@ -5,8 +5,8 @@ use crate::clock::Timestamp;
 use crate::crypto::{KeyCheck, RootKey, SealedSecret, Wrapped};
 use crate::model::{
     Account, Actor, Agent, AgentId, AgentStatus, ApiKey, App, AppId, AppSettings, Approval, Credential, CredentialId, DataKeyId, Grant,
-    GrantId, GrantPolicy, KeyId, KeyStatus, ManagedSecret, Operator, OperatorId, ProviderSpec, RateCount, Registration, RegistrationId,
-    ScopeMismatch, SecretId, Span, SpecId, Ticket, TicketId,
+    GrantId, GrantPolicy, KeyId, KeyStatus, ManagedSecret, Operator, OperatorId, Policy, PolicyId, ProviderSpec, RateCount, Registration,
+    RegistrationId, ScopeMismatch, SecretId, Span, SpecId, Ticket, TicketId,
 };
 use crate::openapi::Operation;
 
@@ -387,6 +387,19 @@ pub enum Effect {
         /// The spans, all of this app.
         spans: Vec<Span>,
     },
+    /// A policy is made. Declined if the app has one of that name.
+    CreatePolicy(Box<Policy>),
+    /// A policy gets a new text. Declined unless its version follows the present one.
+    UpdatePolicy(Box<Policy>),
+    /// A policy is deleted. Declined unless it is one of the app.
+    DeletePolicy {
+        /// The app.
+        app: AppId,
+        /// The policy.
+        policy: PolicyId,
+    },
+    /// A call takes its place in the count of a policy. Declined with [`Declined::CallsFull`](super::Declined::CallsFull) if there is none left.
+    CountCall(CallCount),
     /// A registration is deleted with its client secret. Declined unless it is one of the app.
     DeleteRegistration {
         /// The app.
@@ -410,6 +423,8 @@ impl Effect {
             Self::CreateGrant(grant) => Some(grant.app),
             Self::CreateAgent(agent) | Self::UpdateAgent(agent) => Some(agent.app),
             Self::PutSpec { spec, .. } => Some(spec.app),
+            Self::CreatePolicy(policy) | Self::UpdatePolicy(policy) => Some(policy.app),
+            Self::CountCall(count) => Some(count.app),
             Self::CreateCredential { credential, .. } => Some(credential.app),
             Self::RenewCredential { renewal, .. } => Some(renewal.app),
             Self::CreateTicket { ticket, .. } | Self::UpdateTicket { ticket, .. } => Some(ticket.app),
@@ -430,9 +445,35 @@ impl Effect {
             | Self::EndLease { app, .. }
             | Self::DeleteTicket { app, .. }
             | Self::DeleteSpec { app, .. }
+            | Self::DeletePolicy { app, .. }
             | Self::KeepSpans { app, .. }
             | Self::DeleteRegistration { app, .. } => Some(*app),
         }
+    }
+}
+
+/// A count of calls in windows of time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CallCount {
+    /// The app.
+    pub app: AppId,
+    /// What is counted together, by one name for ever. Windows of another length need another name.
+    pub counter: String,
+    /// Calls in one window.
+    pub limit: u32,
+    /// Seconds of a window.
+    pub window: u32,
+}
+
+impl CallCount {
+    /// The number of the window in which a moment lies.
+    pub(super) const fn slot(&self, now: Timestamp) -> i64 {
+        now.as_secs().div_euclid(self.window as i64)
+    }
+
+    /// The state of a window that is full.
+    pub const fn state(&self, now: Timestamp) -> RateState {
+        RateState { limit: self.limit, remaining: 0, resets_at: (self.slot(now) + 1).saturating_mul(self.window as i64) }
     }
 }
 

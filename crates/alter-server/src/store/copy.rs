@@ -13,7 +13,7 @@ use super::sqlite::{self, SqliteOptions, SqliteSession};
 use super::{Access, OpenError};
 
 /// All tables, each behind those that it refers to.
-pub(super) const TABLES: [&str; 24] = [
+pub(super) const TABLES: [&str; 26] = [
     "master_keys",
     "root_keys",
     "apps",
@@ -31,6 +31,8 @@ pub(super) const TABLES: [&str; 24] = [
     "registrations",
     "provider_specs",
     "spec_operations",
+    "policies",
+    "call_counts",
     "spans",
     "actors",
     "nonces",

@@ -42,6 +42,8 @@ pub enum Entity {
     Spec,
     /// An approval.
     Approval,
+    /// A policy.
+    Policy,
 }
 
 impl Entity {
@@ -59,6 +61,7 @@ impl Entity {
             Self::Registration => "registration",
             Self::Spec => "spec",
             Self::Approval => "approval",
+            Self::Policy => "policy",
         }
     }
 }
@@ -90,6 +93,9 @@ pub enum Declined {
     /// The key has made as many requests as one minute may have.
     #[error("{} requests were made in this minute, which is the limit", .0.limit)]
     RateLimited(RateState),
+    /// As many calls were made as a policy lets pass in one window of time.
+    #[error("{} calls were made in this window of time, which is what a policy lets pass", .0.limit)]
+    CallsFull(RateState),
     /// The agent has as many keys as it can have.
     #[error("the agent has as many keys as it can have")]
     TooManyKeys,
@@ -161,7 +167,7 @@ impl Declined {
             Self::KeyRevoked => "key_revoked",
             Self::KeyExpired => "key_expired",
             Self::KeySuperseded => "key_rotated_grace_expired",
-            Self::RateLimited(_) => "rate_limit_exceeded",
+            Self::RateLimited(_) | Self::CallsFull(_) => "rate_limit_exceeded",
             Self::TooManyKeys => "agent_key_limit_reached",
             Self::TooManyApprovals => "too_many_pending_approvals",
             Self::LastKey => "last_active_key",
@@ -184,6 +190,7 @@ impl Declined {
             Self::Changed(Entity::Registration) => "registration_changed",
             Self::Changed(Entity::Spec) => "spec_changed",
             Self::Changed(Entity::Approval) => "approval_changed",
+            Self::Changed(Entity::Policy) => "policy_changed",
             Self::Changed(_) => "changed",
             Self::NotFound(Entity::App) => "app_not_found",
             Self::NotFound(Entity::Operator) => "operator_not_found",
@@ -196,6 +203,7 @@ impl Declined {
             Self::NotFound(Entity::Registration) => "registration_not_found",
             Self::NotFound(Entity::Spec) => "spec_not_found",
             Self::NotFound(Entity::Approval) => "approval_not_found",
+            Self::NotFound(Entity::Policy) => "policy_not_found",
             Self::Exists(Entity::App) => "app_exists",
             Self::Exists(Entity::Operator) => "operator_exists",
             Self::Exists(Entity::Key) => "key_exists",
@@ -207,6 +215,7 @@ impl Declined {
             Self::Exists(Entity::Registration) => "registration_exists",
             Self::Exists(Entity::Spec) => "spec_exists",
             Self::Exists(Entity::Approval) => "approval_exists",
+            Self::Exists(Entity::Policy) => "policy_exists",
             Self::Final(Entity::Key) => "key_revoked",
             Self::Final(_) => "final_state",
         }

@@ -47,7 +47,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-pub use commit::{Commit, Effect, JudgedVersions, LeaseEnding, Nonce, RateState, Receipt, Renewal, Rewrap, WrappedKey};
+pub use commit::{CallCount, Commit, Effect, JudgedVersions, LeaseEnding, Nonce, RateState, Receipt, Renewal, Rewrap, WrappedKey};
 pub use copy::{Copied, CopyError, copy};
 pub use error::{CommitError, Declined, Entity, OpenError, StoreError};
 pub use faults::{Faults, NoFaults};
@@ -62,8 +62,8 @@ use crate::clock::{Clock, Timestamp};
 use crate::crypto::{KeyHome, KeyOrigin, SealedSecret, SealedTo, StoredKeys, VaultKeys, Wrapped};
 use crate::model::{
     Agent, AgentId, ApiKey, App, AppId, Approval, ApprovalId, Credential, CredentialId, DataKeyId, GateId, Grant, GrantFilter, GrantId,
-    KeyDigest, KeyId, ListedGrant, ManagedSecret, Opens, Operator, Principal, ProviderSpec, Registration, RegistrationKind, SecretId, Span,
-    SpecId, SpecKind, Ticket, TicketId, TicketKind,
+    KeyDigest, KeyId, ListedGrant, ManagedSecret, Opens, Operator, Policy, Principal, ProviderSpec, Registration, RegistrationKind,
+    SecretId, Span, SpecId, SpecKind, Ticket, TicketId, TicketKind,
 };
 use crate::openapi::Operation;
 
@@ -282,8 +282,17 @@ pub trait Store: Send + Sync + std::fmt::Debug + 'static {
     /// stands, in any case. And how many there are in all.
     fn spec_operations(&self, spec: SpecId, search: Option<String>, limit: NonZeroU32, offset: u64) -> StoreFuture<'_, OperationList>;
 
+    /// All operations of a description in the order of its document, with what calls are classified by: neither summary nor schemas of bodies.
+    fn outlined_operations(&self, spec: SpecId) -> StoreFuture<'_, Vec<Operation>>;
+
     /// One operation with its schemas.
     fn spec_operation(&self, spec: SpecId, operation: String) -> StoreFuture<'_, Option<Operation>>;
+
+    /// All policies of an app, by name.
+    fn policies(&self, app: AppId) -> StoreFuture<'_, Vec<Policy>>;
+
+    /// How many calls have been counted in the present window of time.
+    fn counted_calls(&self, count: CallCount) -> StoreFuture<'_, u64>;
 
     /// The spans of a trace that are not forgotten, by their beginning.
     fn spans(&self, app: AppId, trace: String) -> StoreFuture<'_, Vec<Span>>;
@@ -348,6 +357,8 @@ pub struct GrantAccess {
     pub secret: Option<ManagedSecret>,
     /// The credential, without values; `None` for a managed secret's own.
     pub credential: Option<Credential>,
+    /// Whether its app has policies.
+    pub has_policies: bool,
     /// The sealed values; `None` once they are erased. Open them with [`VaultKeys::open`](crate::crypto::VaultKeys::open) and
     /// [`GrantAccess::sealed_to`].
     pub sealed: Option<SealedSecret>,

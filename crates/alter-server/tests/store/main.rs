@@ -14,6 +14,7 @@ mod keys;
 mod nonces;
 mod opening;
 mod people;
+mod policies;
 mod rotation;
 mod specs;
 mod suite;

@@ -21,6 +21,8 @@ mod keys;
 mod nonces;
 #[path = "../store/people.rs"]
 mod people;
+#[path = "../store/policies.rs"]
+mod policies;
 #[path = "../store/rotation.rs"]
 mod rotation;
 #[path = "../store/specs.rs"]

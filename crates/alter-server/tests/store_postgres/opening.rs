@@ -48,7 +48,7 @@ async fn a_vault_of_the_first_schema_is_brought_forward_with_what_is_in_it() {
     store.close().await.unwrap();
     place.database.run(&format!(
         "DROP INDEX alter_vault.audit_rows_by_time;
-         DROP TABLE alter_vault.approval_gates, alter_vault.approvals, alter_vault.rate_counts, alter_vault.spans, alter_vault.spec_operations, alter_vault.provider_specs;
+         DROP TABLE alter_vault.call_counts, alter_vault.policies, alter_vault.approval_gates, alter_vault.approvals, alter_vault.rate_counts, alter_vault.spans, alter_vault.spec_operations, alter_vault.provider_specs;
          ALTER TABLE alter_vault.audit_rows DROP COLUMN trace;
          ALTER TABLE alter_vault.api_keys {keys}; ALTER TABLE alter_vault.agents {agents};
          DELETE FROM alter_vault.schema_migrations WHERE version > 2"

@@ -9,11 +9,13 @@ mod approvals;
 mod apps;
 mod audit;
 mod change;
+mod explain;
 mod grants;
 mod idp;
 mod keys;
 mod master_key;
 mod operators;
+mod policies;
 mod providers;
 mod read;
 mod secrets;
@@ -60,6 +62,11 @@ pub fn routes() -> Router<Arc<Vault>> {
         .route("/", get(providers::list))
         .route("/{provider}", get(providers::show).put(providers::put).delete(providers::delete));
     let specs = Router::new().route("/", get(specs::list)).route("/{provider}", get(specs::show).put(specs::put).delete(specs::delete));
+    let policies = Router::new()
+        .route("/", get(policies::list).post(policies::create))
+        .route("/check", post(policies::check))
+        .route("/explain", post(explain::explain))
+        .route("/{policy}", get(policies::show).patch(policies::update).delete(policies::delete));
     Router::new()
         .route("/catalogue", get(providers::catalogue))
         .route("/providers/discover", post(providers::discover))
@@ -82,6 +89,7 @@ pub fn routes() -> Router<Arc<Vault>> {
         .nest("/apps/{app}/grants", grants)
         .nest("/apps/{app}/providers", providers)
         .nest("/apps/{app}/specs", specs)
+        .nest("/apps/{app}/policies", policies)
         .route("/audit", get(audit::tail))
         .route("/audit/search", get(audit::search))
         .route("/activity", get(audit::activity))

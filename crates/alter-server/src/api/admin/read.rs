@@ -100,6 +100,7 @@ pub fn not_found(kind: &'static str, named: &str, list: &str) -> Refusal {
         "agent" => "agent_not_found",
         "provider" => "provider_not_found",
         "spec" => "spec_not_found",
+        "policy" => "policy_not_found",
         "approval" => "approval_not_found",
         _ => "operator_not_found",
     };

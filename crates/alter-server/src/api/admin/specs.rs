@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::change::{Author, commit};
 use super::read::{self, Params, invalid, not_found};
 use crate::api::refusal::Refusal;
-use crate::api::specs::{load, shape};
+use crate::api::specs::{Given, load, shape};
 use crate::api::{Vault, body};
 use crate::audit::ChainId;
 use crate::model::{App, ProviderSpec, SpecKind};
@@ -21,16 +21,6 @@ use crate::store::Effect;
 /// Largest document, in bytes. The largest public ones have about ten million.
 const MOST_BYTES: usize = 32 * 1024 * 1024;
 const LONGEST_URL: usize = 2048;
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Document {
-    /// The OpenAPI document.
-    document: Value,
-    /// Where it is from.
-    #[serde(default)]
-    source_url: Option<String>,
-}
 
 /// `?kind=oauth`
 #[derive(Debug, Deserialize)]
@@ -64,14 +54,14 @@ pub async fn put(
     body: Body,
 ) -> Result<(StatusCode, Json<Value>), Refusal> {
     let bytes = body::read_up_to(body, MOST_BYTES).await?;
-    let wanted: Document = serde_json::from_slice(&bytes).map_err(|error| invalid(format!("The body cannot be read: {error}.")))?;
+    let wanted: Given = serde_json::from_slice(&bytes).map_err(|error| invalid(format!("The body cannot be read: {error}.")))?;
     if wanted.source_url.as_ref().is_some_and(|url| url.len() > LONGEST_URL || url.chars().any(char::is_control)) {
         return Err(invalid(format!("source_url must have at most {LONGEST_URL} characters, none of them a control character.")));
     }
     let app = read::app(&vault, &app).await?;
     let kind = kind_of(&vault, &app, &provider, of.kind).await?;
     let before = vault.store.provider_spec(app.id, kind, provider.clone()).await?;
-    let loaded = load(&vault, app.id, (kind, &provider), &wanted.document, wanted.source_url, before.as_ref())?;
+    let loaded = load(&vault, app.id, (kind, &provider), wanted, before.as_ref())?;
     let row = author.row(ChainId::App(app.id), "spec.load").subject("spec", loaded.spec.id).provider(&provider);
     let shown = shape::spec(&loaded.spec);
     commit(&vault, row, vec![Effect::PutSpec { spec: Box::new(loaded.spec), operations: loaded.operations }]).await?;

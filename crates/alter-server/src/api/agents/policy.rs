@@ -14,9 +14,6 @@ use crate::model::{Agent, Approver};
 const REQUIRES_APPROVAL: &str = "requires_approval";
 const APPROVERS: &str = "approvers";
 const MOST_APPROVERS: usize = 20;
-const LONGEST_APPROVER: usize = 254;
-/// Before the name of an operator.
-const OPERATOR: &str = "operator:";
 
 /// Checks a policy that a request brings. What this vault does not know is refused: it could not be kept to.
 ///
@@ -29,7 +26,7 @@ pub fn checked(policy: Map<String, Value>) -> Result<Map<String, Value>, Refusal
     let Some(wanted) = policy.get(REQUIRES_APPROVAL) else { return Ok(policy) };
     let whole = wanted.as_object().filter(|wanted| wanted.keys().all(|name| name == APPROVERS)).and_then(|wanted| wanted.get(APPROVERS));
     let listed = whole.and_then(Value::as_array).filter(|list| (1..=MOST_APPROVERS).contains(&list.len()));
-    if listed.is_some_and(|list| list.iter().all(|entry| entry.as_str().and_then(approver).is_some())) {
+    if listed.is_some_and(|list| list.iter().all(|entry| entry.as_str().and_then(Approver::parse).is_some())) {
         return Ok(policy);
     }
     let message = format!(
@@ -49,19 +46,7 @@ pub fn shown(policy: &Map<String, Value>) -> Value {
 /// Who has to approve what the agent does: one of these. `None` if nobody has to.
 pub fn approvers_of(agent: &Agent) -> Option<BTreeSet<Approver>> {
     // An entry that cannot be read approves nothing; what stands there was checked when it was stored.
-    approvers(&agent.policy).map(|list| list.into_iter().filter_map(approver).collect())
-}
-
-/// Reads an approver as it is written in a policy.
-pub fn approver(text: &str) -> Option<Approver> {
-    if text.len() > LONGEST_APPROVER || text.chars().any(|c| c.is_control() || c.is_whitespace()) {
-        return None;
-    }
-    if let Some(name) = text.strip_prefix(OPERATOR) {
-        return (!name.is_empty()).then(|| Approver::Operator { name: name.to_owned() });
-    }
-    let (name, host) = text.rsplit_once('@')?;
-    (!name.is_empty() && !host.is_empty()).then(|| Approver::Email { address: text.to_ascii_lowercase() })
+    approvers(&agent.policy).map(|list| list.into_iter().filter_map(Approver::parse).collect())
 }
 
 fn approvers(policy: &Map<String, Value>) -> Option<Vec<&str>> {

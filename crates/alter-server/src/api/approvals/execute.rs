@@ -89,12 +89,8 @@ async fn run(vault: &Vault, id: ApprovalId) -> Result<(), Refusal> {
             left_at: Some(vault.clock.now()),
             ..stored.approval.clone()
         };
-        let effects = [
-            Effect::UpdateApproval { approval: Box::new(leaving.clone()), sealed: None },
-            Effect::UseKey { key: leaving.key },
-            ready.prepared.effect,
-        ];
-        let commit = effects.into_iter().fold(Commit::new(row.clone()), Commit::effect);
+        let own = [Effect::UpdateApproval { approval: Box::new(leaving.clone()), sealed: None }, Effect::UseKey { key: leaving.key }];
+        let commit = own.into_iter().chain(ready.prepared.effects).fold(Commit::new(row.clone()), Commit::effect);
         match vault.commit(commit, Instant::now() + COMMIT_DEADLINE).await {
             Ok(_) => {
                 let approval = Some(Leaving { approval: Box::new(leaving), sight: ready.sight });

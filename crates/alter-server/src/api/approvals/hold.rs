@@ -40,10 +40,8 @@ pub struct Held<'a> {
 /// As of [`opening::judge`]; 403 `redact_discharge_failed`.
 pub async fn hold(vault: &Vault, request: &Admitted<'_>, held: Held<'_>, row: &mut AuditEntry) -> Result<Verdict, Refusal> {
     let Held { mut asked, access, usage, on_behalf, gates, once } = held;
-    opening::judge(vault, &access, &asked.url.to_text(), &usage, row).await?;
-    if let Some(fields) = usage.redaction() {
-        asked.redact(fields)?;
-    }
+    let terms = opening::judge(vault, &access, &asked.url.to_text(), &usage, row).await?;
+    asked.redact(&terms.redaction)?;
     let (grant, sight) = (&access.grant, Sight::of(&asked));
     let app = vault.store.app(grant.app).await?.ok_or_else(Refusal::internal)?;
     let now = vault.clock.now();

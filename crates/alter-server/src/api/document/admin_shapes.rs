@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::schema::{count, id, list, map, nullable, object, record, text, texts, time, without, word, yes_no};
+use super::schema::{count, id, list, map, nullable, object, record, shape, text, texts, time, with, without, word, yes_no};
 
 /// All of them, by name.
 pub fn all() -> Vec<(&'static str, Value)> {
@@ -14,6 +14,9 @@ pub fn all() -> Vec<(&'static str, Value)> {
         ("AdminGrant", grant()),
         ("Provider", provider()),
         ("IdentityProvider", identity_provider()),
+        ("Policy", policy()),
+        ("PolicyRule", policy_rule()),
+        ("Explanation", explanation()),
         ("MasterKey", record([("version", count()), ("data_keys", count()), ("remaining", count()), ("done", yes_no())])),
         ("AuditRow", audit_row()),
         ("AuditHead", head()),
@@ -33,6 +36,45 @@ pub fn grant_policy() -> Value {
         ("requires_approval", yes_no()),
     ]);
     without(policy, &["max_ttl_seconds", "default_ttl_seconds", "restrictions", "requires_approval"])
+}
+
+/// A policy; of the one that is built in, nobody is its author.
+fn policy() -> Value {
+    record([
+        ("id", nullable(id())),
+        ("name", text()),
+        ("built_in", yes_no()),
+        ("version", count()),
+        ("rules", list(shape("PolicyRule"))),
+        ("source", text()),
+        ("created_at", nullable(time())),
+        ("created_by", nullable(id())),
+        ("updated_at", nullable(time())),
+        ("updated_by", nullable(id())),
+    ])
+}
+
+fn policy_rule() -> Value {
+    record([
+        ("policy", text()),
+        ("effect", word(&["deny", "rate", "approval", "step_up", "redact"])),
+        ("reason", nullable(text())),
+        ("satisfied_by", text()),
+    ])
+}
+
+/// Why a call would be allowed or denied.
+fn explanation() -> Value {
+    let call = record([("operation", nullable(text())), ("families", nullable(texts())), ("parameters", nullable(texts()))]);
+    let rule = with(policy_rule(), [("not_known", nullable(texts()))]);
+    record([
+        ("decision", word(&["allow", "approval", "deny"])),
+        ("refusal", nullable(record([("code", text()), ("message", text())]))),
+        ("rules", list(rule)),
+        ("approvals", list(texts())),
+        ("redact", texts()),
+        ("call", nullable(call)),
+    ])
 }
 
 /// An operator, without the key.

@@ -3,13 +3,24 @@
 use serde_json::Value;
 
 use super::operation::Operation;
-use super::schema::{body, list, map, name, nullable, object, page, record, shape, short, text, texts, whole, with, word, yes_no};
+use super::schema::{
+    anything, body, list, map, name, nullable, object, page, record, shape, short, text, texts, whole, with, word, yes_no,
+};
 
 /// The longest life that can be asked for, in seconds.
 const CENTURY: u64 = 100 * 366 * 86_400;
 
 pub fn operations() -> Vec<Operation> {
-    keys().into_iter().chain(agents()).chain(secrets()).chain(grants()).chain(providers()).chain(specs()).chain(idp()).collect()
+    keys()
+        .into_iter()
+        .chain(agents())
+        .chain(secrets())
+        .chain(grants())
+        .chain(providers())
+        .chain(specs())
+        .chain(policies())
+        .chain(idp())
+        .collect()
 }
 
 fn keys() -> Vec<Operation> {
@@ -239,7 +250,7 @@ fn specs() -> Vec<Operation> {
             .answers(200, page(shape("ProviderSpec"))),
         kind(Operation::reading(one, "showSpec", "One of them")).answers(200, shape("ProviderSpec")).refuses(404, &["spec_not_found"]),
         kind(Operation::changing("put", one, "putSpec", "Loads an OpenAPI document"))
-            .body(body(&["document"], [("document", object()), ("source_url", nullable(short(0, 2048)))]))
+            .body(body(&["document"], [("document", object()), ("families", map(texts())), ("source_url", nullable(short(0, 2048)))]))
             .answers(200, shape("ProviderSpec"))
             .answers(201, shape("ProviderSpec"))
             .refuses(409, &["spec_changed", "spec_exists"])
@@ -247,6 +258,61 @@ fn specs() -> Vec<Operation> {
         kind(Operation::changing("delete", one, "deleteSpec", "Forgets it"))
             .answers(200, shape("ProviderSpec"))
             .refuses(404, &["spec_not_found"]),
+    ]
+}
+
+fn policies() -> Vec<Operation> {
+    let (all, one) = ("/admin/v1/apps/{app}/policies", "/admin/v1/apps/{app}/policies/{policy}");
+    let source = || short(0, 65_536);
+    let explained = body(
+        &["url"],
+        [
+            ("grant", nullable(text())),
+            ("provider", nullable(text())),
+            ("url", text()),
+            ("method", nullable(text())),
+            ("body", anything()),
+            ("retrieve", yes_no()),
+            ("agent", nullable(text())),
+            ("key", nullable(text())),
+            ("source", nullable(text())),
+            ("session_age_seconds", nullable(whole(0, CENTURY))),
+            ("at", nullable(text())),
+            ("policies", map(nullable(text()))),
+        ],
+    );
+    vec![
+        Operation::reading(all, "listPolicies", "What is forbidden, held or narrowed, with what is built in")
+            .answers(200, page(shape("Policy"))),
+        Operation::changing("post", all, "createPolicy", "A new policy")
+            .body(body(&["name", "source"], [("name", name()), ("source", source())]))
+            .answers(201, shape("Policy"))
+            .refuses(409, &["policy_exists", "too_many_policies"])
+            .refuses(422, &["policy_invalid"]),
+        Operation::reading(one, "showPolicy", "One policy").answers(200, shape("Policy")).refuses(404, &["policy_not_found"]),
+        Operation::changing("patch", one, "updatePolicy", "Gives a policy another text")
+            .body(body(&["source"], [("source", source()), ("expected_version", nullable(whole(1, 1_000_000)))]))
+            .answers(200, shape("Policy"))
+            .refuses(404, &["policy_not_found"])
+            .refuses(409, &["policy_changed", "policy_built_in"])
+            .refuses(422, &["policy_invalid"]),
+        Operation::changing("delete", one, "deletePolicy", "Deletes a policy")
+            .answers(200, shape("Policy"))
+            .refuses(404, &["policy_not_found"])
+            .refuses(409, &["policy_built_in"]),
+        Operation::verifying("/admin/v1/apps/{app}/policies/check", "checkPolicy", "Says what a text would do; nothing is saved")
+            .body(body(&["source"], [("source", source())]))
+            .answers(200, record([("valid", yes_no()), ("rules", list(shape("PolicyRule")))]))
+            .refuses(422, &["policy_invalid"]),
+        Operation::verifying(
+            "/admin/v1/apps/{app}/policies/explain",
+            "explainCall",
+            "Says why a call would be allowed or denied; nothing is called",
+        )
+        .body(explained)
+        .answers(200, shape("Explanation"))
+        .refuses(404, &["grant_not_found", "agent_not_found"])
+        .refuses(422, &["policy_invalid"]),
     ]
 }
 

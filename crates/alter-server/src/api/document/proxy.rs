@@ -10,7 +10,10 @@ use super::schema::{
 /// What judging a grant for a call can end with.
 const OF_GRANTS: &[(u16, &[&str])] = &[
     (400, &["grant_revoked", "credential_revoked", "hitl_grant_requires_proxy"]),
-    (403, &["grant_expired", "request_rule_denied", "step_up_required", "agent_scope_not_allowed"]),
+    (
+        403,
+        &["grant_expired", "policy_denied", "policy_not_evaluable", "request_rule_denied", "step_up_required", "agent_scope_not_allowed"],
+    ),
     (404, &["grant_not_found"]),
     (409, &["ambiguous_grant", "token_refresh_in_progress", "secret_changed", "changed_meanwhile"]),
     (410, &["grant_deleted"]),
@@ -73,7 +76,10 @@ fn proxy() -> Operation {
         .refusing(OF_GRANTS)
         .refusing(super::approvals::OF_ENDS)
         .refuses(400, &["scope_constraint_not_evaluable"])
-        .refuses(403, &["redact_discharge_failed", "method_not_allowed_by_grant", "endpoint_not_allowed_by_grant"])
+        .refuses(
+            403,
+            &["redact_discharge_failed", "method_not_allowed_by_grant", "endpoint_not_allowed_by_grant", "scope_not_allowed_by_grant"],
+        )
         .refuses(409, &["call_in_progress", "outcome_unknown"])
         .refuses(422, &["query_too_long", "idempotency_key_reused"])
         .refuses(429, &["too_many_pending_approvals"])

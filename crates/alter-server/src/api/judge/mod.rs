@@ -5,6 +5,8 @@
 pub mod agent;
 pub mod bounds;
 pub mod destination;
+pub mod policy;
 pub mod reach;
 pub mod request_rule;
 pub mod restrictions;
+pub mod scope_constraint;

@@ -1,22 +1,21 @@
 //! The rule that one client signs into its own requests (`x-alter-request-rule`): it can only deny.
 //!
 //! A rule that the vault cannot evaluate refuses the request; it is never ignored. On `POST /sdk/token` the method is not known to be final,
-//! so a condition on the method counts as met. What an operation of a provider does (`send`, `payment`, `admin`, operation ids, parameters)
-//! is known from the provider's description only, and this vault has none loaded: such a rule cannot classify the call.
+//! so a condition on the method counts as met, and nothing else is known. What an operation of a provider does (`send`, `payment`, `admin`, operation
+//! ids, parameters) is known from the provider's description: see [`classify`](crate::classify).
 
 use std::time::Duration;
 
 use alter_core::client::LONGEST_RULE;
-use alter_core::content_match::{FAMILIES, LONGEST_AGE, LONGEST_NAME, LONGEST_OPERATION, MOST_CONDITIONS, MOST_ENTRIES, MOST_FIELDS};
+use alter_core::content_match::{FAMILIES, LONGEST_AGE, LONGEST_NAME, LONGEST_OPERATION, MOST_ENTRIES, MOST_FIELDS};
+use alter_core::given::Args;
+use alter_core::local::LocalCall;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use http::Method;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use crate::api::refusal::Refusal;
-
-/// Families that follow from the HTTP method alone.
-const METHOD_FAMILIES: &[&str] = &["read", "write", "delete"];
+use crate::classify::{Condition, Facts, follows_from_method};
 
 /// What a rule that applies does.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,14 +26,11 @@ enum Effect {
 }
 
 /// A well-formed `content_match` rule.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct RequestRule {
+    operations: Vec<String>,
     families: Vec<String>,
-    /// Whether nothing that the method alone says makes it apply.
-    needs_description: bool,
-    /// Whether it has conditions besides those on the method.
-    depends_on_description: bool,
-    has_params: bool,
+    conditions: Vec<Condition>,
     effect: Effect,
 }
 
@@ -79,11 +75,8 @@ impl RequestRule {
         if operations.len() + families.len() > MOST_ENTRIES {
             return Err(invalid(format!("names more than {MOST_ENTRIES} operations and families")));
         }
-        let params = params(body.get("params"))?;
-        let needs_description = params > 0 || !families.iter().any(|family| METHOD_FAMILIES.contains(&family.as_str()));
-        let described = |family: &String| !METHOD_FAMILIES.contains(&family.as_str());
-        let depends_on_description = !operations.is_empty() || families.iter().any(described);
-        Ok(Self { families, needs_description, depends_on_description, has_params: params > 0, effect: effect(body)? })
+        let conditions = conditions(body.get("params"))?;
+        Ok(Self { operations, families, conditions, effect: effect(body)? })
     }
 
     /// Judges a token retrieval.
@@ -93,7 +86,8 @@ impl RequestRule {
     /// `request_rule_denied`, `redact_discharge_failed` (a credential that leaves the vault cannot be used to redact a body) or
     /// `step_up_required` (no user session is known).
     pub fn judge_retrieval(&self) -> Result<(), Refusal> {
-        if self.needs_description {
+        let by_method = self.families.iter().any(|family| follows_from_method(family));
+        if !by_method || !self.conditions.is_empty() {
             return Err(not_evaluable());
         }
         Err(match &self.effect {
@@ -101,7 +95,7 @@ impl RequestRule {
                 "request_rule_denied",
                 "The request rule of this client denies the call. On a token retrieval a condition on the method counts as met.",
             )
-            .with("details", serde_json::json!({ "families": self.families })),
+            .with("details", self.told()),
             Effect::Redact { .. } => Refusal::forbidden(
                 "redact_discharge_failed",
                 "The request rule of this client asks to redact the body, which the vault does not see on a token retrieval.",
@@ -115,14 +109,14 @@ impl RequestRule {
     /// # Errors
     /// 400 `request_rule_not_evaluable` if the call cannot be classified; 403 `request_rule_denied`, or `step_up_required` unless the user signed in
     /// recently enough.
-    pub fn judge_call(&self, method: &Method, session_age: Option<Duration>) -> Result<(), Refusal> {
-        if !self.applies(method)? {
+    pub fn judge_call(&self, call: &Facts, session_age: Option<Duration>) -> Result<(), Refusal> {
+        if !self.applies(call).ok_or_else(not_evaluable)? {
             return Ok(());
         }
         match &self.effect {
             Effect::Deny => {
-                let message = format!("The request rule of this client denies {method} requests.");
-                Err(Refusal::forbidden("request_rule_denied", message).with("details", serde_json::json!({ "families": self.families })))
+                let message = "The request rule of this client denies the call. Make another one, or use a client without the rule.";
+                Err(Refusal::forbidden("request_rule_denied", message).with("details", self.told()))
             }
             Effect::Redact { .. } => Ok(()),
             Effect::StepUp { max_session_age_seconds: longest } if session_age.is_some_and(|age| age.as_secs() <= *longest) => Ok(()),
@@ -131,30 +125,22 @@ impl RequestRule {
     }
 
     /// The fields to take out of the body of a call that [`judge_call`](Self::judge_call) has passed.
-    pub fn redaction(&self, method: &Method) -> Option<&[String]> {
+    pub fn redaction(&self, call: &Facts) -> Option<&[String]> {
         match &self.effect {
-            Effect::Redact { fields } if self.applies(method).unwrap_or(true) => Some(fields),
+            Effect::Redact { fields } if self.applies(call).unwrap_or(true) => Some(fields),
             _ => None,
         }
     }
 
-    /// Whether a call is one of those that the rule is about.
-    fn applies(&self, method: &Method) -> Result<bool, Refusal> {
-        let family = family_of(method);
-        let named = family.is_some_and(|family| self.families.iter().any(|named| named == family));
-        // What only a description of the provider tells: operations, parameters, and what a method alone does not say.
-        let undescribed = self.has_params || family.is_none() || (!named && self.depends_on_description);
-        if undescribed { Err(not_evaluable()) } else { Ok(named) }
+    /// Whether a call is one of those that the rule is about; `None` if nobody knows. Of operations and families one is enough, and all conditions hold.
+    fn applies(&self, call: &Facts) -> Option<bool> {
+        call.are(&self.families, &self.operations, &self.conditions)
     }
-}
 
-/// The family that follows from a method; `None` for one of which nobody knows what it does.
-fn family_of(method: &Method) -> Option<&'static str> {
-    match method.as_str() {
-        "GET" | "HEAD" | "OPTIONS" => Some("read"),
-        "POST" | "PUT" | "PATCH" => Some("write"),
-        "DELETE" => Some("delete"),
-        _ => None,
+    /// What the client is told of its own rule.
+    fn told(&self) -> Value {
+        let params: Vec<&str> = self.conditions.iter().map(Condition::name).collect();
+        json!({ "operations": self.operations, "families": self.families, "params": params })
     }
 }
 
@@ -166,8 +152,8 @@ fn step_up(max_session_age_seconds: u64) -> Refusal {
 fn not_evaluable() -> Refusal {
     Refusal::bad_request(
         "request_rule_not_evaluable",
-        "X-Alter-Request-Rule depends on operations or parameters, and no description of this provider is loaded: the call cannot be \
-         classified, so it is refused.",
+        "X-Alter-Request-Rule depends on what the call does, and the call cannot be classified, so it is refused. An operator describes the \
+         provider with `alter spec load`, and says there which operations send, pay or administer.",
     )
 }
 
@@ -195,22 +181,16 @@ fn effect(body: &Map<String, Value>) -> Result<Effect, Refusal> {
     }
 }
 
-/// Checks the shape of the conditions and counts them. Their meaning needs a provider description.
-fn params(value: Option<&Value>) -> Result<usize, Refusal> {
-    let Some(value) = value else { return Ok(0) };
+/// Reads the conditions. The client builds them by the same rules, so the same function checks them.
+fn conditions(value: Option<&Value>) -> Result<Vec<Condition>, Refusal> {
+    let Some(value) = value else { return Ok(Vec::new()) };
     let list = value.as_array().ok_or_else(|| invalid("has a rule_body.params that is not a list"))?;
-    if list.len() > MOST_CONDITIONS {
-        return Err(invalid(format!("has more than {MOST_CONDITIONS} rule_body.params")));
-    }
-    for (index, condition) in list.iter().enumerate() {
-        let whole = condition.as_object().is_some_and(|c| {
-            c.len() == 3 && c.contains_key("value") && ["name", "op"].iter().all(|m| c.get(*m).is_some_and(Value::is_string))
-        });
-        if !whole {
-            return Err(invalid(format!("has a malformed condition at rule_body.params[{index}]: it needs name, op and value")));
-        }
-    }
-    Ok(list.len())
+    let args = Args::new().with("families", json!(["read"])).with("params", value.clone());
+    LocalCall::ContentMatchRule
+        .run(args)
+        .map_err(|error| invalid(format!("has a malformed condition: rule_body.{}", error.message().trim_end_matches('.'))))?;
+    let read = list.iter().map(Condition::read).collect::<Option<_>>();
+    read.ok_or_else(|| invalid("has a condition in rule_body.params that this vault cannot read"))
 }
 
 fn texts(value: Option<&Value>, name: &str, longest: usize) -> Result<Vec<String>, Refusal> {
@@ -239,7 +219,6 @@ fn invalid(what: impl std::fmt::Display) -> Refusal {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
 
     fn header(rule: &Value) -> String {
         URL_SAFE_NO_PAD.encode(rule.to_string())

@@ -3,10 +3,10 @@
 //! An entry of `allowed_endpoints` is a path. In it `*` stands for one segment, and `**` at the end for any further ones:
 //! `/repos/*/issues`, `/v1/contacts/**`. An entry that is nothing of the kind allows nothing.
 
-use alter_core::encoding::percent_decode;
 use http::Method;
 
 use crate::api::refusal::Refusal;
+use crate::classify::segments;
 use crate::model::Restrictions;
 
 /// Judges a call by method and encoded path.
@@ -34,8 +34,7 @@ fn listed(allowed: &[String]) -> String {
 }
 
 fn fits(pattern: &str, path: &str) -> bool {
-    let (Some(pattern), Some(path)) = (pattern.strip_prefix('/'), path.strip_prefix('/')) else { return false };
-    let Some(segments) = path.split('/').map(decoded).collect::<Option<Vec<String>>>() else { return false };
+    let (Some(pattern), Some(segments)) = (pattern.strip_prefix('/'), segments(path)) else { return false };
     let (pattern, open) = match pattern.strip_suffix("**").filter(|rest| rest.is_empty() || rest.ends_with('/')) {
         Some(rest) => (rest.trim_end_matches('/'), true),
         None => (pattern, false),
@@ -43,14 +42,6 @@ fn fits(pattern: &str, path: &str) -> bool {
     let pattern: Vec<&str> = if open && pattern.is_empty() { Vec::new() } else { pattern.split('/').collect() };
     let long_enough = if open { segments.len() > pattern.len() } else { segments.len() == pattern.len() };
     long_enough && pattern.iter().zip(&segments).all(|(wanted, found)| *wanted == "*" && !found.is_empty() || wanted == found)
-}
-
-/// A segment in plain text; `None` for one in which a provider may see more than one segment, or a step up.
-fn decoded(segment: &str) -> Option<String> {
-    let text = percent_decode(segment);
-    // U+FFFD stands for what is no UTF-8.
-    let plain = !text.contains(['/', '\\', '%', ';', '\u{FFFD}']) && text != "." && text != ".." && !text.chars().any(char::is_control);
-    plain.then_some(text)
 }
 
 #[cfg(test)]

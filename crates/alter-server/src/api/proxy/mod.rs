@@ -35,7 +35,7 @@ use time::OffsetDateTime;
 use super::Vault;
 use super::approvals::{self, Held};
 use super::body;
-use super::opening::open;
+use super::opening::{judge, open};
 use super::pipeline::{self, Admitted, Answer, Call, Verdict, note};
 use super::refusal::Refusal;
 use crate::audit::{AuditEntry, Outcome};
@@ -47,7 +47,7 @@ pub use on_behalf::OnBehalf;
 pub use once::Once;
 pub use request::ProxyRequest;
 pub use sight::Sight;
-pub use usage::ProxiedUse;
+pub use usage::{ProxiedUse, Terms};
 
 /// The scope that guards proxied calls and their approvals.
 pub const SCOPE: &str = "proxy:execute";
@@ -95,13 +95,15 @@ impl Call for RunProxied {
             return Ok(Verdict { effects: Vec::new(), answer: before });
         }
         let usage = ProxiedUse::new(request, &asked, on_behalf.as_ref().and_then(OnBehalf::session_age));
-        let gates = usage.gates(&access);
+        // Only policies may ask for people's agreement because of what the call is.
+        let terms = if access.has_policies { judge(vault, &access, &asked.url.to_text(), &usage, row).await? } else { Terms::default() };
+        let gates = usage.gates(&access, &terms);
         if !gates.is_empty() {
             return approvals::hold(vault, request, Held { asked, access, usage, on_behalf, gates, once }, row).await;
         }
         let prepared = prepare(vault, asked, access, &usage, None, row).await?;
         let departure = Departure { request: prepared.request, row: row.clone(), once: once.clone(), approval: None };
-        let effects = once.map(|once| once.begin(None)).into_iter().chain([prepared.effect]).collect();
+        let effects = once.map(|once| once.begin(None)).into_iter().chain(prepared.effects).collect();
         Ok(Verdict { effects, answer: Answer::Later(Box::new(departure)) })
     }
 }
@@ -110,8 +112,8 @@ impl Call for RunProxied {
 pub struct Prepared {
     /// The request with the credential in it.
     pub request: http::Request<bytes::Bytes>,
-    /// The use of the grant, for the commit that lets it leave.
-    pub effect: Effect,
+    /// The use of the grant and the counts of policies, for the commit that lets it leave.
+    pub effects: Vec<Effect>,
 }
 
 /// Judges the use of a grant for a call, and puts the credential into it. With `approved`, the digest of what people have agreed to, nothing else leaves.
@@ -127,14 +129,17 @@ pub async fn prepare(
     row: &mut AuditEntry,
 ) -> Result<Prepared, Refusal> {
     let opened = open(vault, access, &asked.url.to_text(), usage, row).await?;
-    if let Some(fields) = usage.redaction() {
-        asked.redact(fields)?;
+    if approved.is_none() && !usage.gates(&opened.access, &opened.terms).is_empty() {
+        let message = "The rules for this call have just changed: people have to agree to it now. Ask for it again.";
+        return Err(Refusal::new(StatusCode::CONFLICT, "changed_meanwhile", message));
     }
+    asked.redact(&opened.terms.redaction)?;
     if approved.is_some_and(|digest| Sight::of(&asked).digest(opened.access.grant.id) != *digest) {
         let message = "The call is not the one that was approved any more: the rules for it have changed. Ask for it again.";
         return Err(Refusal::new(StatusCode::CONFLICT, "approval_void", message));
     }
-    Ok(Prepared { request: ready(vault, asked, &opened.answer)?, effect: opened.effect() })
+    let effects = opened.terms.counts.iter().cloned().map(Effect::CountCall).chain([opened.effect()]).collect();
+    Ok(Prepared { request: ready(vault, asked, &opened.answer)?, effects })
 }
 
 /// The request as it goes out, with the credential in it.

@@ -105,9 +105,9 @@ impl ProxyRequest {
     /// # Errors
     /// 403 `redact_discharge_failed` if there is a body that is no JSON of ours.
     pub fn redact(&mut self, fields: &[String]) -> Result<(), Refusal> {
-        let Some(body) = &self.body else { return Ok(()) };
+        let Some(body) = self.body.as_ref().filter(|_| !fields.is_empty()) else { return Ok(()) };
         let redacted = redaction::redact(body, fields).map_err(|_| {
-            let message = "The request rule of this client asks to take fields out of the body, and the body cannot be read as JSON.";
+            let message = "A rule asks to take fields out of the body, and the body cannot be read as JSON.";
             Refusal::forbidden("redact_discharge_failed", message)
         })?;
         self.body = Some(redacted);

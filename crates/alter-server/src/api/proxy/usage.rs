@@ -3,70 +3,113 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use alter_core::url::ProviderUrl;
+use bytes::Bytes;
 use http::Method;
 
 use super::request::ProxyRequest;
 use crate::api::Vault;
 use crate::api::agents::policy;
-use crate::api::judge::agent;
-use crate::api::judge::request_rule::RequestRule;
-use crate::api::judge::restrictions;
+use crate::api::judge::policy::{Asking, PolicyTerms};
+use crate::api::judge::{self, agent, restrictions, scope_constraint};
 use crate::api::opening::Usage;
 use crate::api::pipeline::Admitted;
 use crate::api::refusal::Refusal;
-use crate::model::{Agent, Approver, Grant, Principal};
-use crate::store::GrantAccess;
+use crate::api::specs::described;
+use crate::classify::CallParts;
+use crate::model::{Approver, Grant, Principal};
+use crate::store::{CallCount, GrantAccess};
 
 /// The use of a grant for one proxied call.
 pub struct ProxiedUse<'a> {
-    method: Method,
-    path: String,
-    rule: Option<&'a RequestRule>,
-    agent: Option<&'a Agent>,
+    request: &'a Admitted<'a>,
+    call: Call,
     session_age: Option<Duration>,
+}
+
+/// On what terms a call may be made.
+#[derive(Debug, Default)]
+pub struct Terms {
+    /// Who has to agree to it by the policies: one of each set.
+    pub approvals: Vec<BTreeSet<Approver>>,
+    /// The fields that have to be taken out of its body.
+    pub redaction: Vec<String>,
+    /// The counts of policies in which it takes a place.
+    pub counts: Vec<CallCount>,
 }
 
 impl<'a> ProxiedUse<'a> {
     /// The use that a request asks for. `session_age` is how long ago the user had proven who they are when they asked.
-    pub fn new(request: &'a Admitted<'_>, asked: &ProxyRequest, session_age: Option<Duration>) -> Self {
-        let (rule, agent) = (request.rule.as_ref(), request.acting.agent());
-        Self { method: asked.method.clone(), path: asked.url.path().to_owned(), rule, agent, session_age }
+    pub fn new(request: &'a Admitted<'a>, asked: &ProxyRequest, session_age: Option<Duration>) -> Self {
+        Self { request, call: Call::of(asked), session_age }
     }
 
-    /// Who has to agree to the call: one of each set. None if nobody has to.
-    pub fn gates(&self, access: &GrantAccess) -> Vec<BTreeSet<Approver>> {
-        let of_agent = self.agent.and_then(policy::approvers_of);
+    /// Who has to agree to the call, by the agent, the grant and the policies: one of each set. None if nobody has to.
+    pub fn gates(&self, access: &GrantAccess, terms: &Terms) -> Vec<BTreeSet<Approver>> {
+        let of_agent = self.request.acting.agent().and_then(policy::approvers_of);
         let of_grant = access.grant.policy.requires_approval.then(|| approvers_of_grant(&access.grant));
-        let mut gates: Vec<BTreeSet<Approver>> = of_agent.into_iter().chain(of_grant).collect();
+        let mut gates: Vec<BTreeSet<Approver>> = of_agent.into_iter().chain(of_grant).chain(terms.approvals.iter().cloned()).collect();
         gates.sort();
         gates.dedup();
         gates
     }
+}
 
-    /// The fields that the client's rule takes out of the body. Asked once the call has been judged.
-    pub fn redaction(&self) -> Option<&'a [String]> {
-        self.rule.and_then(|rule| rule.redaction(&self.method))
+/// What of a call is judged.
+struct Call {
+    method: Method,
+    url: ProviderUrl,
+    content_type: Option<String>,
+    body: Option<Bytes>,
+}
+
+impl Call {
+    fn of(asked: &ProxyRequest) -> Self {
+        let content_type = asked.headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("content-type"));
+        Self {
+            method: asked.method.clone(),
+            url: asked.url.clone(),
+            content_type: content_type.map(|(_, value)| value.clone()),
+            body: asked.body.clone(),
+        }
+    }
+
+    fn parts(&self) -> CallParts<'_> {
+        CallParts {
+            method: &self.method,
+            host: self.url.host(),
+            path: self.url.path(),
+            query: self.url.query(),
+            content_type: self.content_type.as_deref(),
+            body: self.body.as_deref(),
+        }
     }
 }
 
 impl Usage for ProxiedUse<'_> {
-    async fn judge(&self, vault: &Vault, access: &GrantAccess) -> Result<(), Refusal> {
-        let grant = &access.grant;
-        if let Some(acting) = self.agent {
+    type Terms = Terms;
+
+    async fn judge(&self, vault: &Vault, access: &GrantAccess) -> Result<Terms, Refusal> {
+        let (grant, request, call) = (&access.grant, self.request, self.call.parts());
+        if let Some(acting) = request.acting.agent() {
             agent::judge_scopes(acting, access.secret.as_ref(), access.credential.as_ref(), vault.clock.now())?;
         }
         if let Some(restrictions) = &grant.policy.restrictions {
-            restrictions::judge(restrictions, &self.method, &self.path)?;
+            restrictions::judge(restrictions, call.method, call.path)?;
         }
-        if grant.scope_constraint.is_some() {
-            let message =
-                "This grant is for some of its login's scopes only, and nothing describes which of them this call needs: it is refused.";
-            return Err(Refusal::bad_request("scope_constraint_not_evaluable", message));
+        let asking = Asking::of(request, super::SCOPE, self.session_age);
+        let PolicyTerms { approvals, mut redaction, counts } = judge::policy::judge(vault, &asking, access, Some(&call)).await?;
+        if request.rule.is_some() || grant.scope_constraint.is_some() {
+            let facts = described::facts(vault, access, &call).await?;
+            if let Some(scopes) = &grant.scope_constraint {
+                scope_constraint::judge(scopes, &facts)?;
+            }
+            if let Some(rule) = &request.rule {
+                rule.judge_call(&facts, self.session_age)?;
+                redaction.extend(rule.redaction(&facts).into_iter().flatten().cloned());
+            }
         }
-        if let Some(rule) = self.rule {
-            rule.judge_call(&self.method, self.session_age)?;
-        }
-        Ok(())
+        Ok(Terms { approvals, redaction, counts })
     }
 }
 

@@ -1,13 +1,17 @@
-//! Descriptions of providers' APIs: making one of an OpenAPI document, and how it looks in answers.
+//! Descriptions of providers' APIs: making one of an OpenAPI document, classifying calls by it, and how it looks in answers.
 
+pub mod described;
 pub mod shape;
 
-use serde_json::Value;
+use alter_core::encoding::hex;
+use serde::Deserialize;
+use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::Vault;
 use super::refusal::Refusal;
 use crate::model::{AppId, ProviderSpec, SpecId, SpecKind};
+use crate::openapi::families::Families;
 use crate::openapi::{self, Operation};
 
 /// What a document makes of a provider's spec.
@@ -18,6 +22,20 @@ pub struct Loaded {
     pub operations: Vec<Operation>,
 }
 
+/// What an operator loads.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Given {
+    /// The OpenAPI document.
+    pub document: Value,
+    /// Families by operation, see [`families`](crate::openapi::families).
+    #[serde(default)]
+    pub families: Families,
+    /// Where the document is from.
+    #[serde(default)]
+    pub source_url: Option<String>,
+}
+
 /// Reads a document into the spec of a provider; `before` is the one that it takes the place of. Its version grows when its content changes.
 ///
 /// # Errors
@@ -26,13 +44,14 @@ pub fn load(
     vault: &Vault,
     app: AppId,
     (kind, provider): (SpecKind, &str),
-    document: &Value,
-    source_url: Option<String>,
+    Given { document, families, source_url }: Given,
     before: Option<&ProviderSpec>,
 ) -> Result<Loaded, Refusal> {
-    let described = openapi::read(document).map_err(|fault| Refusal::unprocessable("provider_spec_invalid", fault.to_string()))?;
+    let unusable = |fault: openapi::Fault| Refusal::unprocessable("provider_spec_invalid", fault.to_string());
+    let mut described = openapi::read(&document).map_err(unusable)?;
+    openapi::families::apply(&families, &mut described.operations).map_err(unusable)?;
     let now = vault.clock.now();
-    let content_hash = hash(document);
+    let content_hash = hash(&document, &families);
     let same = before.filter(|before| before.content_hash == content_hash);
     let spec = ProviderSpec {
         id: before.map_or_else(SpecId::random, |before| before.id),
@@ -52,7 +71,11 @@ pub fn load(
     Ok(Loaded { spec, operations: described.operations })
 }
 
-/// SHA-256 of the document as compact JSON, in hexadecimal.
-fn hash(document: &Value) -> String {
-    Sha256::digest(document.to_string().as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+/// SHA-256 of the document as compact JSON, followed by the families if there are any, in hexadecimal.
+fn hash(document: &Value, families: &Families) -> String {
+    let mut text = document.to_string();
+    if !families.is_empty() {
+        text.push_str(&json!(families).to_string());
+    }
+    hex(&Sha256::digest(text.as_bytes()))
 }

@@ -21,6 +21,8 @@ const MIGRATIONS: &[Migration] = &[
     Migration { version: 4, name: "specs", sql: include_str!("migrations/0004_specs.sql") },
     Migration { version: 5, name: "approvals", sql: include_str!("migrations/0005_approvals.sql") },
     Migration { version: 6, name: "traces", sql: include_str!("migrations/0006_traces.sql") },
+    Migration { version: 7, name: "operations", sql: include_str!("migrations/0007_operations.sql") },
+    Migration { version: 8, name: "policies", sql: include_str!("migrations/0008_policies.sql") },
 ];
 
 /// The newest schema that this version knows.

@@ -4,7 +4,7 @@ use super::columns::to_json;
 use super::database::{Database, SqlError, SqlErrorKind, SqlResult};
 use super::uses::UseCache;
 use super::value::values;
-use super::{agents, approvals, credentials, grants, keys, master_keys, registrations, sealed, spans, specs, tickets};
+use super::{agents, approvals, credentials, grants, keys, master_keys, policies, registrations, sealed, spans, specs, tickets};
 use crate::clock::Timestamp;
 use crate::crypto::SealedSecret;
 use crate::model::{Actor, App, AppId, AppSettings, ManagedSecret, Operator, OperatorId, SecretId, SecretStatus};
@@ -85,6 +85,10 @@ pub(super) fn apply(db: &dyn Database, uses: &mut UseCache, now: Timestamp, effe
         Effect::UpdateRegistration { registration, sealed } => registrations::update(db, registration, sealed.as_ref()),
         Effect::PutSpec { spec, operations } => specs::put(db, spec, operations),
         Effect::DeleteSpec { app, spec } => specs::delete(db, *app, *spec),
+        Effect::CreatePolicy(policy) => policies::create(db, policy),
+        Effect::UpdatePolicy(policy) => policies::update(db, policy),
+        Effect::DeletePolicy { app, policy } => policies::delete(db, *app, *policy),
+        Effect::CountCall(count) => policies::count(db, now, count),
         Effect::KeepSpans { spans, .. } => spans::keep(db, now, spans),
         Effect::DeleteRegistration { app, registration } => registrations::delete(db, *app, *registration),
     }

@@ -60,7 +60,7 @@ pub(super) fn grant(db: &dyn Database, app: AppId, grant: GrantId) -> SqlResult<
 /// Written once: every token call reads it.
 static ACCESS: LazyLock<String> = LazyLock::new(|| {
     format!(
-        "SELECT {COLUMNS}, {}, {}, {}
+        "SELECT {COLUMNS}, {}, {}, EXISTS (SELECT 1 FROM policies p WHERE p.app = g.app), {}
          FROM grants g LEFT JOIN secrets s ON s.id = g.secret LEFT JOIN credentials c ON c.id = g.credential
              LEFT JOIN data_keys k ON k.id = CASE WHEN g.credential IS NULL THEN s.data_key ELSE c.data_key END
              LEFT JOIN sealed_fields f ON f.data_key = k.id
@@ -74,9 +74,11 @@ static ACCESS: LazyLock<String> = LazyLock::new(|| {
 /// See [`Store::grant_access`](crate::store::Store::grant_access).
 pub(in crate::store) fn access(db: &dyn Database, app: AppId, grant: GrantId) -> SqlResult<Lookup<GrantAccess>> {
     let found = sealed::collect(db, &ACCESS, values![grant.0.into_bytes()], |columns| {
-        Ok((from(columns)?, columns.maybe(rows::SECRET_WIDTH, rows::secret_from)?, columns.maybe(credentials::WIDTH, credentials::from)?))
+        let (grant, secret) = (from(columns)?, columns.maybe(rows::SECRET_WIDTH, rows::secret_from)?);
+        Ok((grant, secret, columns.maybe(credentials::WIDTH, credentials::from)?, columns.get()?))
     })?;
-    let found = found.map(|((grant, secret, credential), sealed)| GrantAccess { grant, secret, credential, sealed });
+    let found =
+        found.map(|((grant, secret, credential, has_policies), sealed)| GrantAccess { grant, secret, credential, has_policies, sealed });
     Ok(owned(found, app, |found| found.grant.app))
 }
 

@@ -13,6 +13,7 @@ pub(in crate::store) mod keys;
 mod known_keys;
 pub(in crate::store) mod master_keys;
 mod nonces;
+mod policies;
 mod rates;
 mod reader;
 mod registrations;

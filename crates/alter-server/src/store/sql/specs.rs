@@ -58,7 +58,7 @@ pub(super) fn operations(db: &dyn Database, spec: SpecId, search: Option<&str>, 
         );
         list.operations = db.all(&page, values![id, pattern, limit, offset], |columns| {
             let (operation_id, method, path_template, summary) = (columns.get()?, columns.get()?, columns.get()?, columns.get()?);
-            Ok(Operation { operation_id, method, path_template, summary, params: Vec::new(), request: None, response: None })
+            Ok(Operation { operation_id, method, path_template, summary, ..Operation::default() })
         })?;
         let count = format!("SELECT count(*) FROM spec_operations WHERE {matching}");
         list.total = db.one(&count, values![id, pattern], |columns| columns.get())?;
@@ -82,18 +82,30 @@ pub(super) fn like(search: &str) -> String {
 
 /// See [`Store::spec_operation`](crate::store::Store::spec_operation).
 pub(super) fn operation(db: &dyn Database, spec: SpecId, operation: &str) -> SqlResult<Option<Operation>> {
-    let sql =
-        "SELECT operation_id, method, path, summary, params, request, response FROM spec_operations WHERE spec = ?1 AND operation_id = ?2";
+    let sql = "SELECT operation_id, method, path, params, places, families, scopes, summary, request, response FROM spec_operations WHERE spec = ?1 AND operation_id = ?2";
     db.first(sql, values![spec.0.into_bytes(), operation], |columns| {
-        Ok(Operation {
-            operation_id: columns.get()?,
-            method: columns.get()?,
-            path_template: columns.get()?,
-            summary: columns.get()?,
-            params: columns.json()?,
-            request: columns.maybe_json()?,
-            response: columns.maybe_json()?,
-        })
+        let outline = outline(columns)?;
+        Ok(Operation { summary: columns.get()?, request: columns.maybe_json()?, response: columns.maybe_json()?, ..outline })
+    })
+}
+
+/// See [`Store::outlined_operations`](crate::store::Store::outlined_operations).
+pub(super) fn outlined(db: &dyn Database, spec: SpecId) -> SqlResult<Vec<Operation>> {
+    let sql = "SELECT operation_id, method, path, params, places, families, scopes FROM spec_operations WHERE spec = ?1 ORDER BY position";
+    db.all(sql, values![spec.0.into_bytes()], outline)
+}
+
+/// What calls are classified by.
+fn outline(columns: &mut Columns<'_>) -> SqlResult<Operation> {
+    Ok(Operation {
+        operation_id: columns.get()?,
+        method: columns.get()?,
+        path_template: columns.get()?,
+        params: columns.json()?,
+        places: columns.json()?,
+        families: columns.maybe_json()?,
+        scopes: columns.maybe_json()?,
+        ..Operation::default()
     })
 }
 
@@ -125,9 +137,7 @@ pub(super) fn put(db: &dyn Database, spec: &ProviderSpec, operations: &[Operatio
             spec.changed_at.as_millis(),
         ],
     )?;
-    if same {
-        return Ok(());
-    }
+    // What is read from the same document may have grown with the vault.
     db.execute("DELETE FROM spec_operations WHERE spec = ?1", values![spec.id.0.into_bytes()])?;
     write_operations(db, spec.id, operations)
 }
@@ -157,8 +167,8 @@ fn write_operations(db: &dyn Database, spec: SpecId, operations: &[Operation]) -
     for (position, operation) in operations.iter().enumerate() {
         let schema = |schema: &Option<serde_json::Map<String, Value>>| schema.as_ref().map(to_json);
         db.execute(
-            "INSERT INTO spec_operations (spec, position, operation_id, method, path, summary, params, request, response)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+            "INSERT INTO spec_operations (spec, position, operation_id, method, path, summary, params, request, response, places, families, scopes)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
             values![
                 spec.0.into_bytes(),
                 position as u64,
@@ -169,6 +179,9 @@ fn write_operations(db: &dyn Database, spec: SpecId, operations: &[Operation]) -
                 to_json(&operation.params),
                 schema(&operation.request),
                 schema(&operation.response),
+                to_json(&operation.places),
+                operation.families.as_ref().map(to_json),
+                operation.scopes.as_ref().map(to_json),
             ],
         )?;
     }

@@ -15,20 +15,20 @@ use super::database::{Database, Session};
 use super::known_keys::KnownKeys;
 use super::reader::Readers;
 use super::writer::{Job, Message, Writer};
-use super::{agents, approvals, credentials, grants, keys, master_keys, registrations, rows, spans, specs, tickets, trail};
+use super::{agents, approvals, credentials, grants, keys, master_keys, policies, registrations, rows, spans, specs, tickets, trail};
 use crate::audit::{AuditKey, AuditRow, ChainId};
 use crate::clock::{Clock, Timestamp};
 use crate::crypto::{StoredKeys, Wrapped};
 use crate::model::{
     Agent, AgentId, ApiKey, App, AppId, Approval, ApprovalId, Credential, CredentialId, DataKeyId, GateId, Grant, GrantFilter, GrantId,
-    KeyDigest, KeyId, ManagedSecret, Operator, ProviderSpec, Registration, RegistrationKind, SecretId, Span, SpecId, SpecKind, TicketId,
-    TicketKind,
+    KeyDigest, KeyId, ManagedSecret, Operator, Policy, ProviderSpec, Registration, RegistrationKind, SecretId, Span, SpecId, SpecKind,
+    TicketId, TicketKind,
 };
 use crate::openapi::Operation;
 use crate::store::{
-    AgentList, ApprovalFilter, AuditActivity, AuditFilter, Commit, CommitError, CredentialFilter, DataKeyCount, Faults, FoundRow,
-    GrantAccess, GrantList, Limits, Lookup, Measures, OperationList, Page, Receipt, Store, StoreError, StoreFuture, StoredApproval,
-    StoredCredential, StoredHead, StoredRegistration, StoredTicket,
+    AgentList, ApprovalFilter, AuditActivity, AuditFilter, CallCount, Commit, CommitError, CredentialFilter, DataKeyCount, Faults,
+    FoundRow, GrantAccess, GrantList, Limits, Lookup, Measures, OperationList, Page, Receipt, Store, StoreError, StoreFuture,
+    StoredApproval, StoredCredential, StoredHead, StoredRegistration, StoredTicket,
 };
 
 /// What a store is started from.
@@ -360,8 +360,21 @@ impl Store for SqlStore {
         self.readers.run(move |db| specs::operations(db, spec, search.as_deref(), (limit.get(), offset)))
     }
 
+    fn outlined_operations(&self, spec: SpecId) -> StoreFuture<'_, Vec<Operation>> {
+        self.readers.run(move |db| specs::outlined(db, spec))
+    }
+
     fn spec_operation(&self, spec: SpecId, operation: String) -> StoreFuture<'_, Option<Operation>> {
         self.readers.run(move |db| specs::operation(db, spec, &operation))
+    }
+
+    fn policies(&self, app: AppId) -> StoreFuture<'_, Vec<Policy>> {
+        self.readers.run(move |db| policies::policies(db, app))
+    }
+
+    fn counted_calls(&self, count: CallCount) -> StoreFuture<'_, u64> {
+        let now = self.clock.now();
+        self.readers.run(move |db| policies::counted(db, now, &count))
     }
 
     fn spans(&self, app: AppId, trace: String) -> StoreFuture<'_, Vec<Span>> {

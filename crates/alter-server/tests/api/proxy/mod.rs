@@ -2,8 +2,10 @@
 
 mod addresses;
 mod calls;
+mod described;
 mod limits;
 mod once;
+mod policies;
 
 use alter_testkit::provider::{Account, Credential, Provider};
 use serde_json::{Value, json};
