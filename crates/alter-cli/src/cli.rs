@@ -3,7 +3,8 @@
 use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
-    agent, app, approval, audit, backup, completions, config, connect, grant, idp, init, key, provider, request, secret, serve, spec, store,
+    agent, app, approval, audit, backup, completions, config, connect, grant, idp, init, key, policy, provider, request, secret, serve,
+    spec, store,
 };
 
 /// Credential vault for AI agents: your code makes the call, the vault adds the credential.
@@ -62,6 +63,9 @@ pub enum Command {
     /// OAuth providers: where people's logins come from
     #[command(subcommand)]
     Provider(provider::ProviderCommand),
+    /// Policies: what is forbidden, held for approval, or narrowed
+    #[command(subcommand)]
+    Policy(policy::PolicyCommand),
     /// Descriptions of providers' APIs (OpenAPI): what rules about operations are judged by
     #[command(subcommand)]
     Spec(spec::SpecCommand),

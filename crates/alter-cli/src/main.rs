@@ -15,8 +15,8 @@ use clap::Parser;
 use cli::{Cli, Command};
 use commands::context::Context;
 use commands::{
-    agent, app, approval, audit, backup, completions, config, connect, grant, help, idp, init, key, provider, request, secret, serve, spec,
-    store,
+    agent, app, approval, audit, backup, completions, config, connect, grant, help, idp, init, key, policy, provider, request, secret,
+    serve, spec, store,
 };
 use failure::{Exit, Failure, Outcome};
 use output::Output;
@@ -67,6 +67,7 @@ async fn run(command: Command, context: &Context) -> Outcome {
         Command::App(command) => app::run(command, context).await,
         Command::Secret(command) => secret::run(command, context).await,
         Command::Provider(command) => provider::run(command, context).await,
+        Command::Policy(command) => policy::run(command, context).await,
         Command::Spec(command) => spec::run(command, context).await,
         Command::Grant(command) => grant::run(command, context).await,
         Command::Agent(command) => agent::run(command, context).await,

@@ -15,6 +15,8 @@ pub mod help;
 pub mod idp;
 pub mod init;
 pub mod key;
+pub mod policy;
+mod policy_test;
 pub mod provider;
 pub mod request;
 pub mod rotate;

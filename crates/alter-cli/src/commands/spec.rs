@@ -16,7 +16,7 @@ use crate::output::{Column, member};
 pub enum SpecCommand {
     /// Load an OpenAPI document that describes a provider's API, in the place of an earlier one
     #[command(
-        after_help = "Example:\n  alter spec load github --file github.json --source-url https://example.com/github.json\n\nThe document is JSON, OpenAPI 3.0, 3.1 or 2.0. Nothing outside it is fetched."
+        after_help = "Example:\n  alter spec load github --file github.json --source-url https://example.com/github.json\n\nThe document is JSON, OpenAPI 3.0, 3.1 or 2.0. Nothing outside it is fetched.\n\nNo document says which operations send to people, pay or administer. Say it in the document\n(\"x-alter-families\": [\"send\"]) or beside it:\n  echo '{\"emails/send\": [\"send\"], \"*\": []}' > families.json\n  alter spec load mail --file mail.json --families families.json"
     )]
     Load(LoadArgs),
     /// List what is loaded
@@ -62,6 +62,9 @@ pub struct LoadArgs {
     /// The document
     #[arg(long, value_name = "PATH")]
     file: PathBuf,
+    /// Which operations send, pay, administer: a JSON object of lists by operation id; `*` is every other one
+    #[arg(long, value_name = "PATH")]
+    families: Option<PathBuf>,
     /// Where it is from; it is noted and not fetched
     #[arg(long, value_name = "URL")]
     source_url: Option<String>,
@@ -90,7 +93,8 @@ pub async fn run(command: SpecCommand, context: &Context) -> Outcome {
     let admin = context.admin()?;
     match command {
         SpecCommand::Load(arguments) => {
-            let wanted = json!({ "document": document(&arguments.file)?, "source_url": arguments.source_url });
+            let families = arguments.families.as_ref().map_or_else(|| Ok(json!({})), document)?;
+            let wanted = json!({ "document": document(&arguments.file)?, "families": families, "source_url": arguments.source_url });
             let path = arguments.of.path(&context.app_path(&admin, &arguments.of.app).await?);
             context.output.record(&admin.send(Method::PUT, &path, Some(&wanted)).await?);
         }

@@ -23,7 +23,7 @@ fn a_mistyped_word_is_answered_with_the_nearest() {
 
 #[test]
 fn every_page_has_a_purpose_and_an_example() {
-    let nouns = ["app", "secret", "provider", "grant", "agent", "idp", "key", "spec", "audit", "config"];
+    let nouns = ["app", "secret", "provider", "grant", "agent", "idp", "key", "spec", "policy", "audit", "config"];
     for page in
         nouns.iter().map(|noun| vec!["help", noun]).chain([vec!["help", "request"], vec!["help", "serve"], vec!["help", "grant", "create"]])
     {

@@ -13,6 +13,7 @@ mod keys;
 mod killing;
 #[cfg(target_os = "linux")]
 mod memory;
+mod policies;
 mod providers;
 mod request;
 mod rotation;

@@ -18,7 +18,7 @@ async fn an_empty_database_becomes_a_vault_once() {
     assert_eq!(again.key_origin, KeyOrigin::FolderFile(vault.folder().join(MASTER_KEY_FILE)));
     assert_eq!(
         vault.place.database.run("SELECT version, name FROM alter_vault.schema_migrations ORDER BY version"),
-        "2|people\n3|agents\n4|specs\n5|approvals\n6|traces"
+        "2|people\n3|agents\n4|specs\n5|approvals\n6|traces\n7|operations\n8|policies"
     );
     assert_eq!(vault.place.database.run("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'"), "0", "nothing among others' tables");
 }

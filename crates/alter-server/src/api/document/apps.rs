@@ -303,6 +303,7 @@ fn policies() -> Vec<Operation> {
         Operation::verifying("/admin/v1/apps/{app}/policies/check", "checkPolicy", "Says what a text would do; nothing is saved")
             .body(body(&["source"], [("source", source())]))
             .answers(200, record([("valid", yes_no()), ("rules", list(shape("PolicyRule")))]))
+            .refuses(404, &["app_not_found"])
             .refuses(422, &["policy_invalid"]),
         Operation::verifying(
             "/admin/v1/apps/{app}/policies/explain",
@@ -311,7 +312,8 @@ fn policies() -> Vec<Operation> {
         )
         .body(explained)
         .answers(200, shape("Explanation"))
-        .refuses(404, &["grant_not_found", "agent_not_found"])
+        .refuses(400, &["invalid_request"])
+        .refuses(404, &["app_not_found", "grant_not_found", "agent_not_found"])
         .refuses(422, &["policy_invalid"]),
     ]
 }
