@@ -164,6 +164,31 @@ proptest! {
     }
 }
 
+proptest! {
+    /// Whatever is known of a call: one more policy never lets pass what fewer refuse, and what is forgotten never helps.
+    #[test]
+    fn one_more_policy_never_allows_more(chosen in prop::collection::vec(any::<bool>(), 21), more in 0..21_usize, forgotten in 0..21_usize) {
+        let all = rules();
+        let of = |chosen: &[bool]| {
+            let each = all.iter().enumerate().zip(chosen).filter(|(_, chosen)| **chosen);
+            let each = each.map(|((at, (_, source, _)), _)| compile(&format!("p{at}"), source).unwrap_or_else(|fault| panic!("{fault}")).into());
+            Policies::new(each).expect("each has a name of its own")
+        };
+        let mut wider = chosen.clone();
+        wider[more] = true;
+        // A call that few of the rules are about.
+        let mut input = Input { method: Some("GET".into()), path: Some("/messages/1".into()), user: Some("bob".into()), ..sending(&message()) };
+        input.facts = Some(facts(&Method::GET, "/messages/1", None));
+        let before = applying(&of(&chosen), &input);
+        let refuses = |names: &[String], name: &str| names.iter().any(|known| known.trim_end_matches('?') == name.trim_end_matches('?'));
+        let after = applying(&of(&wider), &input);
+        prop_assert!(before.iter().all(|name| refuses(&after, name)), "{:?} {:?}", before, after);
+        (all[forgotten].2)(&mut input);
+        let less = applying(&of(&wider), &input);
+        prop_assert!(all[forgotten].0 == "parameters, by exception" || after.iter().all(|name| refuses(&less, name)), "{:?} {:?}", after, less);
+    }
+}
+
 #[test]
 fn the_baseline_permits_what_is_in_force_and_within_scopes_and_nothing_else() {
     assert!(baseline_permits(Some(true), Some(true)));

@@ -18,14 +18,15 @@ use super::policies::{effect, usable};
 use super::read::{self, invalid, not_found};
 use crate::api::Vault;
 use crate::api::judge::policy::{Asking, PolicyTerms, compiled, input, shown, weigh};
-use crate::api::judge::restrictions;
-use crate::api::judge::{agent as agent_rules, destination};
+use crate::api::judge::{agent as agent_rules, restrictions};
+use crate::api::opening::{self, Usage};
 use crate::api::refusal::Refusal;
 use crate::api::specs::described::facts;
+use crate::audit::{AuditEntry, ChainId, Outcome};
 use crate::classify::{CallParts, Facts};
 use crate::clock::Timestamp;
 use crate::model::{Agent, App, GrantId, KeyId, Policy, PolicyId};
-use crate::policy::{Decision, Outcome};
+use crate::policy::{Decision, Outcome as RuleOutcome};
 use crate::store::GrantAccess;
 
 #[derive(Deserialize)]
@@ -99,21 +100,30 @@ pub async fn explain(State(vault): State<Arc<Vault>>, Path(app): Path<String>, b
     let at = asked.at.unwrap_or_else(|| vault.clock.now());
     let seen = input(&asking, &access, call.as_ref(), known.clone(), at);
     let (decision, outcome) = weigh(&vault, &compiled(&all(&vault, &app, &asked).await?)?, &asking, &seen).await;
-    let outcome = own_rules(&vault, &access, agent.as_ref(), &asked.url, call.as_ref()).and(outcome);
+    // Nothing is recorded of a call that nobody makes.
+    let mut row = AuditEntry::new(ChainId::App(app.id), "policy.explain", Outcome::Done);
+    let own = opening::judge(&vault, &access, &asked.url, &OwnRules { agent: agent.as_ref(), call }, &mut row).await;
+    let outcome = own.and(outcome);
     Ok(Json(answer(known.as_ref(), decision.as_ref(), outcome, &access, agent.as_ref())))
 }
 
-/// What the grant, its destination and the agent say, before any policy is asked.
-fn own_rules(vault: &Vault, access: &GrantAccess, agent: Option<&Agent>, url: &str, call: Option<&CallParts<'_>>) -> Result<(), Refusal> {
-    if let Some(secret) = &access.secret {
-        destination::judge(url, &secret.allowed_hosts)?;
-    }
-    if let Some(agent) = agent {
-        agent_rules::judge_scopes(agent, access.secret.as_ref(), access.credential.as_ref(), vault.clock.now())?;
-    }
-    match (call, &access.grant.policy.restrictions) {
-        (Some(call), Some(restricted)) => restrictions::judge(restricted, call.method, call.path),
-        _ => Ok(()),
+/// What the agent and the grant say, before any policy is asked.
+struct OwnRules<'a> {
+    agent: Option<&'a Agent>,
+    call: Option<CallParts<'a>>,
+}
+
+impl Usage for OwnRules<'_> {
+    type Terms = ();
+
+    async fn judge(&self, vault: &Vault, access: &GrantAccess) -> Result<(), Refusal> {
+        if let Some(agent) = self.agent {
+            agent_rules::judge_scopes(agent, access.secret.as_ref(), access.credential.as_ref(), vault.clock.now())?;
+        }
+        match (&self.call, &access.grant.policy.restrictions) {
+            (Some(call), Some(restricted)) => restrictions::judge(restricted, call.method, call.path),
+            _ => Ok(()),
+        }
     }
 }
 
@@ -187,7 +197,7 @@ fn answer(
     })
 }
 
-fn rule(outcome: &Outcome) -> Value {
+fn rule(outcome: &RuleOutcome) -> Value {
     let mut told = shown(&outcome.rule, outcome.unknown.as_deref());
     told["effect"] = json!(effect(&outcome.rule));
     told
