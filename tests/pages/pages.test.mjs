@@ -340,7 +340,7 @@ test("an operator looks around in the console, by keyboard, and decides", async 
   await page.keyboard.press("ArrowDown");
   await page.keyboard.press("Enter");
   await page.getByRole("heading", { name: "Keys", exact: true }).waitFor();
-  for (const noun of ["Keys", "Agents", "Grants", "Secrets", "Providers", "API descriptions"]) {
+  for (const noun of ["Keys", "Agents", "Grants", "Policies", "Secrets", "Providers", "API descriptions"]) {
     await page.getByRole("link", { name: noun, exact: true }).click();
     await page.getByRole("heading", { name: noun, exact: true }).waitFor();
     await look(page, `console-app-${noun.toLowerCase().replaceAll(" ", "-")}`);

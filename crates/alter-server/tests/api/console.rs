@@ -42,6 +42,7 @@ async fn an_operator_sees_everything_but_secrets() {
         ("/console/apps/demo/grants", waiting.grant.as_str()),
         ("/console/apps/demo/secrets", "mail"),
         ("/console/apps/demo/agents", "It has no agents"),
+        ("/console/apps/demo/policies", "baseline"),
         ("/console/apps/demo/providers", "registered at no provider"),
         ("/console/apps/demo/specs", "No description"),
         ("/console/approvals", "to say hello"),

@@ -139,6 +139,6 @@ mod tests {
     }
 
     fn null_or(text: &str) -> Option<&str> {
-        (text.len() % 2 == 0).then_some(text)
+        text.len().is_multiple_of(2).then_some(text)
     }
 }

@@ -63,6 +63,13 @@ pub const NOUNS: &[Noun] = &[
             "Label": "label", "Status": "status", "Ends": "expires_at", "Last used": "last_used_at"],
     },
     Noun {
+        name: "policies",
+        title: "Policies",
+        empty: "No operator has written a policy: what a grant and its key allow is allowed.",
+        command: "alter policy create NAME --file FILE",
+        columns: columns!["Name": "name", "Version": "version", "Text": "source", "Changed": "updated_at"],
+    },
+    Noun {
         name: "secrets",
         title: "Secrets",
         empty: "No secret is stored.",
