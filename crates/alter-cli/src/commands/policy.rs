@@ -23,7 +23,7 @@ use crate::output::{Column, line, member};
 pub enum PolicyCommand {
     /// Make a policy: Cedar rules that forbid, hold or narrow calls
     #[command(
-        after_help = "Examples:\n  alter policy create no-delete --file no-delete.cedar\n  echo '@effect(\"approval\") @approvers(\"operator:root\") forbid (principal, action, resource) when { context.family.send };' \\\n    | alter policy create ask-first --stdin\n\n`alter policy schema` lists what a rule can speak about."
+        after_help = "Example:\n  alter policy create ask-first --file ask-first.cedar\n\nwith, for example, in ask-first.cedar:\n  @effect(\"approval\") @approvers(\"operator:owner\")\n  forbid (principal, action, resource) when { context.family.send };\n\n`alter policy schema` lists what a rule can speak about."
     )]
     Create {
         /// Its name: a-z, 0-9, - and _
