@@ -126,6 +126,7 @@ impl Started {
         let everywhere = server.address().ip().is_unspecified();
         let reach = if everywhere { "every address of this machine; " } else { "" };
         notice(format_args!("  address     {url} ({reach}{wire})"));
+        notice(format_args!("  console     {url}/console"));
         match &self.public_url {
             Some(public) => notice(format_args!("  public URL  {public}")),
             None if everywhere => {
