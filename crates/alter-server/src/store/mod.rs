@@ -8,7 +8,7 @@
 //! A token call goes like this:
 //!
 //! 1. Read: [`Store::key_by_digest`], then [`Store::grant_access`]. Judge. Reads may be a moment old.
-//! 2. [`Store::commit`] with the nonce, the [`Outcome::Intent`](crate::audit::Outcome::Intent) row and the effects [`Effect::UseKey`] and
+//! 2. [`Store::commit`] with the nonce, the [`Outcome::Intent`] row and the effects [`Effect::UseKey`] and
 //!    [`Effect::UseGrant`]. These two look again, inside the transaction, whether what was judged still holds (not revoked, not expired, the
 //!    same version of the secret), so a revocation that was answered is never followed by a release.
 //! 3. `Ok` means that nonce, row and effects are on disk: release. *Any* `Err` means: release nothing.

@@ -11,7 +11,7 @@
 //! One file for each rule:
 //!
 //! * [`frozen`]: what is kept of the request, so that it can be judged once more.
-//! * [`decide`]: who may decide, and what a decision does. Each gate takes one of its approvers, all gates have to be passed, one no ends it.
+//! * [`mod@decide`]: who may decide, and what a decision does. Each gate takes one of its approvers, all gates have to be passed, one no ends it.
 //! * [`execute`]: the approved call. It is judged again from the beginning, it must be to the letter what people have seen, and it leaves at most once.
 //! * [`attend`]: what happens by itself: time runs out, a vault stopped between approval and call, an app has to be told.
 //!

@@ -5,7 +5,7 @@
 //! * [`request`]: what the client asks for, and what of it is refused whatever the grant says.
 //! * [`on_behalf`]: the person whom it is for, as their token proves it.
 //! * [`usage`]: whether the grant and the client's own rule are for this call, and whether people have to agree to it.
-//! * [`sight`]: what they see of it. What happens then is in [`approvals`](super::approvals).
+//! * [`sight`]: what they see of it. What happens then is in [`approvals`].
 //! * [`once`]: the idempotency key. A call under one runs at most once, whatever crashes.
 //! * [`redaction`]: taking fields out of a body without touching the rest of it.
 //! * [`departure`]: the call, and what the client is told of it.
