@@ -18,7 +18,7 @@ use crate::output::{Column, line, member};
 #[command(
     subcommand_required = true,
     arg_required_else_help = true,
-    after_help = "Example:\n  echo 'forbid (principal, action, resource) when { context.method == \"DELETE\" };' | alter policy create no-delete --stdin"
+    after_help = "Example:\n  alter policy create no-delete --file no-delete.cedar\n\nwith, for example, in no-delete.cedar:\n  forbid (principal, action, resource) when { context.method == \"DELETE\" };"
 )]
 pub enum PolicyCommand {
     /// Make a policy: Cedar rules that forbid, hold or narrow calls
