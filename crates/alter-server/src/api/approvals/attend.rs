@@ -5,17 +5,18 @@
 use std::collections::BTreeSet;
 use std::num::NonZeroU32;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::sync::watch;
 
+use super::trail::row;
 use super::{execute, webhook};
 use crate::api::Vault;
-use crate::api::pipeline::COMMIT_DEADLINE;
 use crate::api::proxy::LONGEST_CALL;
-use crate::audit::{AuditEntry, ChainId, Outcome};
+use crate::api::web::record;
+use crate::audit::{AuditEntry, Outcome};
 use crate::model::{Approval, ApprovalId, ApprovalStatus};
-use crate::store::{Commit, CommitError, Effect, StoreError};
+use crate::store::{CommitError, Effect, StoreError};
 
 /// How often it looks.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -108,7 +109,7 @@ async fn look(vault: &Arc<Vault>) -> Result<(), StoreError> {
 /// Nobody decided in time, or the call could not leave in time.
 async fn expire(vault: &Vault, approval: &Approval) -> Result<(), StoreError> {
     let expired = Approval { status: ApprovalStatus::Expired, version: approval.version + 1, notify_at: None, ..approval.clone() };
-    let row = row(approval, "approval.expire");
+    let row = row(approval, "approval.expire", Outcome::Done);
     settle(vault, row, Effect::UpdateApproval { approval: Box::new(expired), sealed: None }).await
 }
 
@@ -116,22 +117,14 @@ async fn expire(vault: &Vault, approval: &Approval) -> Result<(), StoreError> {
 async fn lose(vault: &Vault, approval: &Approval) -> Result<(), StoreError> {
     let message =
         "A vault stopped while the call was under way. The provider may have acted on it; it is not sent again. Look there first.";
-    let row = row(approval, "proxy.answer").refused("outcome_unknown", Some(message));
+    let row = row(approval, "proxy.answer", Outcome::Done).refused("outcome_unknown", Some(message));
     settle(vault, row, execute::failed(approval, message)).await
 }
 
-fn row(approval: &Approval, action: &'static str) -> AuditEntry {
-    AuditEntry::new(ChainId::App(approval.app), action, Outcome::Done)
-        .subject("approval", approval.id)
-        .grant(approval.grant)
-        .provider(&approval.about.provider)
-        .call(&approval.about.method, &approval.about.url)
-}
-
-async fn settle(vault: &Vault, row: AuditEntry, effect: Effect) -> Result<(), StoreError> {
-    match vault.commit(Commit::new(row).effect(effect), Instant::now() + COMMIT_DEADLINE).await {
+/// Records a change that another vault, or whoever decides, may have made first: then there is nothing to do.
+pub(super) async fn settle(vault: &Vault, row: AuditEntry, effect: Effect) -> Result<(), StoreError> {
+    match record::settle(vault, row, vec![effect]).await {
         Err(CommitError::Store(error)) => Err(error),
-        // Another vault was faster, or somebody decided just now.
-        Ok(_) | Err(CommitError::Declined(_)) => Ok(()),
+        Ok(()) | Err(CommitError::Declined(_)) => Ok(()),
     }
 }

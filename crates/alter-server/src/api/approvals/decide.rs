@@ -6,11 +6,11 @@ use alter_core::encoding::hex;
 use http::StatusCode;
 use serde_json::json;
 
-use super::execute;
+use super::{execute, trail};
 use crate::api::Vault;
 use crate::api::refusal::Refusal;
 use crate::api::web::record;
-use crate::audit::{AuditEntry, ChainId, Outcome};
+use crate::audit::{AuditEntry, Outcome};
 use crate::clock::Timestamp;
 use crate::model::{Approval, ApprovalId, ApprovalStatus, Decider, Decision, GateId};
 use crate::store::{CommitError, Declined, Effect, Entity};
@@ -144,18 +144,15 @@ pub async fn decide(vault: &Arc<Vault>, id: ApprovalId, decided: &Decided, reque
 fn row(approval: &Approval, decided: &Decided, request_id: &str) -> AuditEntry {
     let action = if matches!(decided.choice, Choice::Deny) { "approval.deny" } else { "approval.approve" };
     let report = json!({ "by": decided.by.shown_name(), "gate": decided.gate, "digest": hex(&approval.digest) });
-    let row = AuditEntry::new(ChainId::App(approval.app), action, Outcome::Done)
-        .subject("approval", approval.id)
-        .grant(approval.grant)
-        .provider(&approval.about.provider)
-        .call(&approval.about.method, &approval.about.url)
-        .report(&report.to_string())
-        .request_id(request_id);
+    let row = trail::row(approval, action, Outcome::Done).report(&report.to_string()).request_id(request_id);
     let row = match &decided.by {
         Decider::Operator { id, .. } => row.operator(*id),
         Decider::Person { .. } => row,
     };
-    decided.reason.as_deref().map_or(row.clone(), |reason| row.reason(reason))
+    match &decided.reason {
+        Some(reason) => row.reason(reason),
+        None => row,
+    }
 }
 
 /// 404: nothing waits there.

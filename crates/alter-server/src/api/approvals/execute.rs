@@ -9,14 +9,14 @@ use std::time::Instant;
 use http::StatusCode;
 use serde_json::{Value, json};
 
-use super::attend::Turn;
-use super::frozen;
+use super::attend::{self, Turn};
+use super::{frozen, trail};
 use crate::api::Vault;
 use crate::api::addressing::Wanted;
 use crate::api::pipeline::{Admitted, COMMIT_DEADLINE, declined_refusal, judge_key, may_be_judged_again, note};
 use crate::api::proxy::{Departure, OnBehalf, Once, Prepared, ProxiedUse, ProxyRequest, SCOPE, Sight, prepare};
 use crate::api::refusal::Refusal;
-use crate::audit::{AuditEntry, ChainId, Outcome};
+use crate::audit::{AuditEntry, Outcome};
 use crate::model::{Approval, ApprovalId, ApprovalStatus};
 use crate::store::{Commit, CommitError, Declined, Effect, Entity, StoredApproval};
 
@@ -112,13 +112,11 @@ async fn run(vault: &Vault, id: ApprovalId) -> Result<(), Refusal> {
 }
 
 fn row(approval: &Approval) -> AuditEntry {
-    let row = AuditEntry::new(ChainId::App(approval.app), "proxy.call", Outcome::Intent)
-        .key(approval.key)
-        .subject("approval", approval.id)
-        .grant(approval.grant)
-        .provider(&approval.about.provider)
-        .call(&approval.about.method, &approval.about.url);
-    approval.about.reason.as_deref().map_or(row.clone(), |reason| row.reason(reason))
+    let row = trail::row(approval, "proxy.call", Outcome::Intent).key(approval.key);
+    match &approval.about.reason {
+        Some(reason) => row.reason(reason),
+        None => row,
+    }
 }
 
 /// What is ready to leave.
@@ -158,10 +156,5 @@ async fn ready(vault: &Vault, stored: &StoredApproval, row: &mut AuditEntry) -> 
 /// Ends an approval whose call may not leave any more.
 async fn refuse(vault: &Vault, approval: &Approval, row: AuditEntry, refusal: &Refusal) -> Result<(), Refusal> {
     let row = row.refused(refusal.code(), Some(refusal.reason()));
-    let commit = Commit::new(row).effect(failed(approval, refusal.message()));
-    match vault.commit(commit, Instant::now() + COMMIT_DEADLINE).await {
-        // Somebody else has ended it, or lets it leave.
-        Ok(_) | Err(CommitError::Declined(_)) => Ok(()),
-        Err(CommitError::Store(error)) => Err(error.into()),
-    }
+    Ok(attend::settle(vault, row, failed(approval, refusal.message())).await?)
 }

@@ -26,6 +26,7 @@ mod pages;
 mod poll;
 mod readable;
 mod shape;
+mod trail;
 mod webhook;
 
 use std::sync::Arc;
@@ -43,7 +44,7 @@ pub use decide::{Choice, Decided, decide};
 pub use execute::Leaving;
 pub use frozen::{seen, stored};
 pub use hold::{Held, hold, told_again};
-pub use readable::visible;
+pub use readable::{line, visible};
 pub use shape::{detail as shown_in_detail, listed, url};
 pub use webhook::secret as webhook_secret;
 

@@ -184,7 +184,6 @@ fn for_visitor(vault: &Vault, asked: &Asked, visitor: &Visitor, request_id: &str
     }
     let (sight, now) = (frozen::seen(vault, &asked.stored)?, vault.clock.now());
     let left = (approval.expires_at.as_millis() - now.as_millis()).max(0) / 60_000;
-    let visible = |text: &str| readable::visible(text).replace('\n', "⟨U+000A⟩");
     let page = ApprovePage {
         app: &asked.app.name,
         path: &asked.path(),
@@ -193,8 +192,8 @@ fn for_visitor(vault: &Vault, asked: &Asked, visitor: &Visitor, request_id: &str
         provider: approval.about.provider.clone(),
         reason: approval.about.reason.as_deref().map(readable::visible),
         method: sight.method,
-        url: visible(&sight.url),
-        headers: sight.headers.iter().map(|(name, value)| (name.clone(), visible(value))).collect(),
+        url: readable::line(&sight.url),
+        headers: sight.headers.iter().map(|(name, value)| (name.clone(), readable::line(value))).collect(),
         body: sight.body.as_deref().map(|text| readable::folded(&readable::body(text))),
         asked_at: words::moment(approval.created_at),
         until: format!("{} from now ({})", words::span(u64::try_from(left).unwrap_or(0) * 60), words::moment(approval.expires_at)),

@@ -2,8 +2,6 @@
 
 use std::time::{Duration, Instant};
 
-use http::StatusCode;
-
 use super::hold::ended;
 use super::{decide, frozen, shape};
 use crate::api::Vault;
@@ -93,15 +91,14 @@ async fn find(
     named: &str,
     row: &mut AuditEntry,
 ) -> Result<(StoredApproval, Option<GateId>), Refusal> {
-    let missing = || Refusal::new(StatusCode::NOT_FOUND, "approval_not_found", decide::not_found().message());
-    let (stored, gate) = frozen::stored(vault, named).await?.ok_or_else(missing)?;
+    let (stored, gate) = frozen::stored(vault, named).await?.ok_or_else(decide::not_found)?;
     let approval = &stored.approval;
     let own = match &request.acting {
         Acting::Agent { agent, through_app: false } => approval.agent == Some(agent.id),
         Acting::Agent { through_app: true, .. } | Acting::App => true,
     };
     if approval.app != request.key.app || !own {
-        return Err(missing().because("the approval is another application's, or another agent's"));
+        return Err(decide::not_found().because("the approval is another application's, or another agent's"));
     }
     note(row, |row| row.subject("approval", approval.id).grant(approval.grant));
     Ok((stored, gate))

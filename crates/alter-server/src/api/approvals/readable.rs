@@ -25,6 +25,11 @@ pub fn visible(text: &str) -> String {
     shown
 }
 
+/// Text that has to stand on one line: a line break is shown as well.
+pub fn line(text: &str) -> String {
+    visible(text).replace('\n', "⟨U+000A⟩")
+}
+
 /// Control characters, marks that turn the direction of text around, and what has no width.
 fn hides(character: char) -> bool {
     match character {

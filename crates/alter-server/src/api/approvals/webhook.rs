@@ -5,7 +5,7 @@
 //! with the same id, until somebody decides.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use alter_core::encoding::hex;
 use base64::Engine as _;
@@ -19,11 +19,11 @@ use sha2::Sha256;
 use super::attend::Turn;
 use super::shape;
 use crate::api::Vault;
-use crate::api::pipeline::COMMIT_DEADLINE;
+use crate::api::web::record;
 use crate::audit::{AuditEntry, ChainId, Outcome};
 use crate::egress::Limits;
 use crate::model::{App, Approval, ApprovalStatus};
-use crate::store::{Commit, CommitError, Effect};
+use crate::store::{CommitError, Effect};
 
 /// Pauses before a message is sent again.
 const PAUSES_IN_SECONDS: [u64; 5] = [10, 60, 300, 900, 3600];
@@ -73,7 +73,7 @@ async fn tell(vault: &Vault, approval: Approval) -> Result<(), CommitError> {
             let row = row(&approval).detail(&format!("it answered {}", answer.status().as_u16()));
             match settle(vault, row.clone(), quiet(&claimed)).await {
                 // Somebody was quick to decide, which ends the messages as well.
-                Err(CommitError::Declined(_)) => vault.commit(Commit::new(row), Instant::now() + COMMIT_DEADLINE).await.map(drop),
+                Err(CommitError::Declined(_)) => record::settle(vault, row, Vec::new()).await,
                 other => other,
             }
         }
@@ -83,13 +83,11 @@ async fn tell(vault: &Vault, approval: Approval) -> Result<(), CommitError> {
 }
 
 async fn refused(vault: &Vault, approval: &Approval, why: &str) -> Result<(), CommitError> {
-    let commit = Commit::new(row(approval).refused("webhook_failed", Some(why)));
-    vault.commit(commit, Instant::now() + COMMIT_DEADLINE).await.map(drop)
+    record::settle(vault, row(approval).refused("webhook_failed", Some(why)), Vec::new()).await
 }
 
 async fn settle(vault: &Vault, row: AuditEntry, approval: Approval) -> Result<(), CommitError> {
-    let commit = Commit::new(row).effect(Effect::UpdateApproval { approval: Box::new(approval), sealed: None });
-    vault.commit(commit, Instant::now() + COMMIT_DEADLINE).await.map(drop)
+    record::settle(vault, row, vec![Effect::UpdateApproval { approval: Box::new(approval), sealed: None }]).await
 }
 
 fn quiet(approval: &Approval) -> Approval {

@@ -1,21 +1,19 @@
 //! One call that waits, and deciding about it.
 
-use std::sync::Arc;
-
+use alter_core::encoding::percent_encode;
 use askama::Template;
 use axum::Extension;
 use axum::extract::rejection::PathRejection;
-use axum::extract::{Path, Request, State};
+use axum::extract::{Path, Request};
 use axum::response::Response;
 use http::StatusCode;
 use serde_json::{Value, json};
 
 use super::ask::{Admin, Refused};
-use super::frame::{self, Frame, encode};
+use super::frame::{self, Frame};
 use super::session::SignedIn;
 use super::table::text;
-use crate::api::Vault;
-use crate::api::approvals::visible;
+use crate::api::approvals::{line, visible};
 use crate::api::web::form::Form;
 use crate::api::web::page;
 
@@ -43,7 +41,6 @@ pub async fn show(Extension(admin): Extension<Admin>, who: SignedIn, approval: R
 
 /// `POST /console/approvals/{approval}`: `decision` is `approve` or `deny`, `digest` what the page showed.
 pub async fn decide(
-    State(_): State<Arc<Vault>>,
     Extension(admin): Extension<Admin>,
     who: SignedIn,
     approval: Result<Path<String>, PathRejection>,
@@ -63,19 +60,19 @@ pub async fn decide(
             return frame::refused(&who, &Refused { status: StatusCode::BAD_REQUEST, message });
         }
     };
-    match admin.post(&who, &format!("/approvals/{}/{verb}", encode(&id)), &body).await {
-        Ok(_) => who.answer(page::redirect(&format!("/console/approvals/{}", encode(&id)), &[])),
+    match admin.post(&who, &format!("/approvals/{}/{verb}", percent_encode(&id)), &body).await {
+        Ok(_) => who.answer(page::redirect(&format!("/console/approvals/{}", percent_encode(&id)), &[])),
         Err(refused) => shown(&admin, &who, &id, Some(refused.message)).await,
     }
 }
 
 async fn shown(admin: &Admin, who: &SignedIn, id: &str, problem: Option<String>) -> Response {
-    let approval = match admin.get(who, &format!("/approvals/{}", encode(id))).await {
+    let approval = match admin.get(who, &format!("/approvals/{}", percent_encode(id))).await {
         Ok(approval) => approval,
         Err(refused) => return frame::refused(who, &refused),
     };
     let request = &approval["request"];
-    let line = |value: &Value| visible(value.as_str().unwrap_or_default()).replace('\n', "⟨U+000A⟩");
+    let line = |value: &Value| line(value.as_str().unwrap_or_default());
     let status = text(&approval["status"]);
     let facts = [
         ("Status", "status"),
@@ -100,7 +97,7 @@ async fn shown(admin: &Admin, who: &SignedIn, id: &str, problem: Option<String>)
     let page = ApprovalPage {
         frame: Frame::new(who, "/console/approvals", None),
         title: if status == "pending" { "A call waits".to_owned() } else { format!("A call: {status}") },
-        path: format!("/console/approvals/{}", encode(id)),
+        path: format!("/console/approvals/{}", percent_encode(id)),
         problem,
         facts: told.chain(gates).collect(),
         method: line(&request["method"]),

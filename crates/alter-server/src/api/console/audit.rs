@@ -1,5 +1,6 @@
 //! The audit trail: searching it, and what was found as a file.
 
+use alter_core::encoding::percent_encode;
 use askama::Template;
 use axum::Extension;
 use axum::extract::Query;
@@ -9,7 +10,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::ask::Admin;
-use super::frame::{self, Frame, encode};
+use super::frame::{self, Frame};
 use super::session::SignedIn;
 use super::table::{Cell, Head, Table, text};
 
@@ -80,12 +81,12 @@ impl Asked {
             ("from", &self.from),
             ("until", &self.until),
         ];
-        let pairs = given.iter().filter(|(_, value)| !value.is_empty()).map(|(name, value)| format!("{name}={}", encode(value)));
+        let pairs = given.iter().filter(|(_, value)| !value.is_empty()).map(|(name, value)| format!("{name}={}", percent_encode(value)));
         pairs.collect::<Vec<_>>().join("&")
     }
 
     fn search(&self, limit: usize, after: &str) -> String {
-        let after = if after.is_empty() { String::new() } else { format!("&after={}", encode(after)) };
+        let after = if after.is_empty() { String::new() } else { format!("&after={}", percent_encode(after)) };
         format!("/audit/search?limit={limit}&{}{after}", self.query())
     }
 }

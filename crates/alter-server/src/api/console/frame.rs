@@ -67,11 +67,6 @@ pub fn refused(who: &SignedIn, refused: &Refused) -> Response {
     who.answer(Message { title, paragraphs: &[&refused.message], link, request_id: &who.request_id }.show(refused.status))
 }
 
-/// Text for a query or a path.
-pub fn encode(text: &str) -> String {
-    form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>().replace('+', "%20")
-}
-
 /// A moment as the console writes it: `2026-11-28 00:47:56`.
 pub fn moment(text: &str) -> Option<String> {
     let whole = text.len() == 24 && text.ends_with('Z') && text.as_bytes().get(10) == Some(&b'T');

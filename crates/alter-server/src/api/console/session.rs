@@ -7,7 +7,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use askama::Template;
-use axum::Extension;
 use axum::extract::{FromRequestParts, Request, State};
 use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
@@ -17,7 +16,6 @@ use http::request::Parts;
 use http::{HeaderValue, StatusCode};
 use subtle::ConstantTimeEq;
 
-use super::ask::Admin;
 use crate::api::Vault;
 use crate::api::admin::operator_of;
 use crate::api::refusal::Refusal;
@@ -116,7 +114,7 @@ pub async fn ask(parts: Parts) -> Response {
 }
 
 /// `POST /console/sign-in`
-pub async fn enter(State(vault): State<Arc<Vault>>, _: Extension<Admin>, request: Request) -> Response {
+pub async fn enter(State(vault): State<Arc<Vault>>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
     let id = RequestId::of(&parts);
     let entered = async {

@@ -1,8 +1,9 @@
 //! A table of records: columns, order, search, pages.
 
+use alter_core::encoding::percent_encode;
 use serde_json::Value;
 
-use super::frame::{encode, moment};
+use super::frame::moment;
 use crate::api::approvals::visible;
 
 /// Rows on one page.
@@ -96,14 +97,14 @@ impl View {
         });
         let table = Table { heads, rows: rows.collect() };
         let counted = if to == all && from == 0 { format!("{all} in all") } else { format!("{} to {to} of {all}", from + 1) };
-        let next = (to < all).then(|| format!("{path}?q={}&sort={}&from={to}", encode(&self.q), encode(&self.sort)));
+        let next = (to < all).then(|| format!("{path}?q={}&sort={}&from={to}", percent_encode(&self.q), percent_encode(&self.sort)));
         Shown { table, counted, next }
     }
 
     fn head(&self, path: &str, column: &Column, by: &str, backwards: bool) -> Head {
         let sorted = (column.member == by).then_some(if backwards { "descending" } else { "ascending" });
         let turn = if sorted == Some("ascending") { "-" } else { "" };
-        let href = format!("{path}?q={}&sort={turn}{}", encode(&self.q), column.member);
+        let href = format!("{path}?q={}&sort={turn}{}", percent_encode(&self.q), column.member);
         Head { label: column.label, href: Some(href), sorted }
     }
 }

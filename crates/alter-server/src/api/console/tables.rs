@@ -1,20 +1,18 @@
 //! The lists of the admin API as tables.
 
-use std::sync::Arc;
-
+use alter_core::encoding::percent_encode;
 use askama::Template;
 use axum::Extension;
 use axum::extract::rejection::PathRejection;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, Query};
 use axum::response::Response;
 use http::StatusCode;
 use serde_json::Value;
 
 use super::ask::{Admin, Refused};
-use super::frame::{self, Frame, encode};
+use super::frame::{self, Frame};
 use super::session::SignedIn;
 use super::table::{Column, Shown, Table, View};
-use crate::api::Vault;
 use crate::api::web::page;
 
 /// Records that are read of one list.
@@ -146,7 +144,7 @@ pub async fn apps(Extension(admin): Extension<Admin>, who: SignedIn, Query(view)
         command: Some("alter app create NAME"),
         columns: columns!["Name": "name", "Id": "id", "Return URLs": "return_urls", "Webhook": "approval_webhook", "Made": "created_at"],
         app: None,
-        link: &|app| Some(format!("/console/apps/{}", encode(app["name"].as_str()?))),
+        link: &|app| Some(format!("/console/apps/{}", percent_encode(app["name"].as_str()?))),
     };
     list.show(&admin, &who, &view).await
 }
@@ -185,12 +183,11 @@ pub async fn approvals(Extension(admin): Extension<Admin>, who: SignedIn, Query(
 /// `GET /console/apps/{app}`: the first of its lists.
 pub async fn first(who: SignedIn, app: Result<Path<String>, PathRejection>) -> Response {
     let app = app.map(|Path(app)| app).unwrap_or_default();
-    who.answer(page::redirect(&format!("/console/apps/{}/{}", encode(&app), NOUNS[0].name), &[]))
+    who.answer(page::redirect(&format!("/console/apps/{}/{}", percent_encode(&app), NOUNS[0].name), &[]))
 }
 
 /// `GET /console/apps/{app}/{noun}`
 pub async fn of_app(
-    State(_): State<Arc<Vault>>,
     Extension(admin): Extension<Admin>,
     who: SignedIn,
     place: Result<Path<(String, String)>, PathRejection>,
@@ -201,7 +198,7 @@ pub async fn of_app(
         let message = "There is no such page. Choose one at the side.".to_owned();
         return frame::refused(&who, &Refused { status: StatusCode::NOT_FOUND, message });
     };
-    let escaped = encode(&app);
+    let escaped = percent_encode(&app);
     let list = List {
         title: noun.title,
         path: format!("/console/apps/{escaped}/{}", noun.name),

@@ -22,18 +22,19 @@ fn full_name(vault: &Vault, name: &str) -> String {
 
 /// A `Set-Cookie` value. `Lax`, since the browser comes back from another site; nothing is changed by a request that only brings the cookie.
 pub fn set(vault: &Vault, name: &str, value: &str, life: Duration) -> HeaderValue {
-    let name = full_name(vault, name);
-    let tls = if secure(vault) { "; Secure" } else { "" };
-    let text = format!("{name}={value}; Path=/; Max-Age={}; HttpOnly; SameSite=Lax{tls}", life.as_secs());
-    // Names are ours and values base64url: always a valid header.
-    HeaderValue::from_str(&text).unwrap_or_else(|_| HeaderValue::from_static(""))
+    set_for(vault, name, value, life, "Lax")
 }
 
 /// A `Set-Cookie` value of a cookie that only requests from the vault's own pages bring.
 pub fn set_strict(vault: &Vault, name: &str, value: &str, life: Duration) -> HeaderValue {
+    set_for(vault, name, value, life, "Strict")
+}
+
+fn set_for(vault: &Vault, name: &str, value: &str, life: Duration, same_site: &str) -> HeaderValue {
     let name = full_name(vault, name);
     let tls = if secure(vault) { "; Secure" } else { "" };
-    let text = format!("{name}={value}; Path=/; Max-Age={}; HttpOnly; SameSite=Strict{tls}", life.as_secs());
+    let text = format!("{name}={value}; Path=/; Max-Age={}; HttpOnly; SameSite={same_site}{tls}", life.as_secs());
+    // Names are ours; values are base64url, digits and dots: always a valid header.
     HeaderValue::from_str(&text).unwrap_or_else(|_| HeaderValue::from_static(""))
 }
 
