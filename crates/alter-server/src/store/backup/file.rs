@@ -36,6 +36,14 @@ struct Closing {
     mac: String,
 }
 
+impl Closing {
+    /// Whether it stands behind lines with this MAC.
+    fn prove(&self, before: Hmac<Sha256>, lines: &Lines) -> Result<(), BackupError> {
+        let given = RowMac::parse(&self.mac).ok_or_else(|| lines.strange("its last line is not as we write it"))?;
+        before.verify_slice(&given.0).map_err(|_| BackupError::Changed { path: lines.path.clone() })
+    }
+}
+
 const FORMAT: u32 = 1;
 /// Longest line that is read: the largest value that is stored (a provider's answer, a description's schema) has some MiB.
 const LONGEST_LINE: u64 = 256 * 1024 * 1024;
@@ -132,7 +140,7 @@ impl Lines {
     }
 
     /// The next line as a value; `None` behind the last.
-    fn value<T: for<'de> Deserialize<'de>>(&mut self) -> Result<T, BackupError> {
+    pub(super) fn value<T: for<'de> Deserialize<'de>>(&mut self) -> Result<T, BackupError> {
         self.advance()?;
         if self.next.is_empty() {
             return Err(BackupError::Incomplete { path: self.path.clone() });
@@ -153,19 +161,13 @@ impl Lines {
         (0..rows).map(row).collect()
     }
 
-    /// The next value of a file whose lines are all of one kind.
-    pub(super) fn next_value<T: for<'de> Deserialize<'de>>(&mut self) -> Result<T, BackupError> {
-        self.value()
-    }
-
     /// What stands here has to be the last line, and to prove all that was read before it.
     ///
     /// # Errors
     /// [`BackupError::Changed`], also where the file was changed after it was proven a first time.
     pub(super) fn nothing_else(&mut self) -> Result<(), BackupError> {
         let closing: Closing = self.value()?;
-        let given = RowMac::parse(&closing.mac).ok_or_else(|| self.strange("its last line is not as we write it"))?;
-        self.mac.clone().verify_slice(&given.0).map_err(|_| BackupError::Changed { path: self.path.clone() })
+        closing.prove(self.mac.clone(), self)
     }
 }
 
@@ -187,8 +189,7 @@ pub(super) fn prove(path: &Path, kind: Kind, audit: &AuditKey) -> Result<Lines, 
             // The line in hand is the last one.
             let closing: Option<Closing> = serde_json::from_slice(&line).ok().filter(|_| line.ends_with(b"\n"));
             let Some(closing) = closing else { return Err(BackupError::Incomplete { path: path.to_owned() }) };
-            let given = RowMac::parse(&closing.mac).ok_or_else(|| lines.strange("its last line is not as we write it"))?;
-            before.verify_slice(&given.0).map_err(|_| BackupError::Changed { path: path.to_owned() })?;
+            closing.prove(before, &lines)?;
             return Lines::open(path, kind, audit.files());
         }
     }

@@ -63,8 +63,8 @@ pub(super) fn collect(db: &dyn Database) -> SqlResult<BTreeSet<Tombstone>> {
 /// The tombstones of a file, which has to be of the vault with this key.
 pub(super) fn read(path: &Path, audit: &AuditKey) -> Result<BTreeSet<Tombstone>, BackupError> {
     let mut lines = prove(path, Kind::Tombstones, audit)?;
-    let head: Head = lines.next_value()?;
-    let found = (0..head.count).map(|_| lines.next_value()).collect::<Result<_, _>>()?;
+    let head: Head = lines.value()?;
+    let found = (0..head.count).map(|_| lines.value()).collect::<Result<_, _>>()?;
     lines.nothing_else()?;
     Ok(found)
 }
