@@ -12,5 +12,7 @@ pub const MOST_CONDITIONS: usize = 20;
 pub const LONGEST_NAME: usize = 120;
 /// Most fields that are taken out of a body.
 pub const MOST_FIELDS: usize = 50;
+/// Days of a time window, as rules write them, from Monday on.
+pub const DAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
 /// Longest time since the sign-in, in seconds.
 pub const LONGEST_AGE: u64 = 86_400;

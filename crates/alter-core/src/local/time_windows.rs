@@ -1,10 +1,10 @@
 //! Times of the week in a time zone, for a condition of a rule.
 
 use super::content_rule::{exactly, sequence};
+use crate::content_match::DAYS;
 use crate::error::{Error, Result};
 use crate::given::{Given, filled};
 
-const DAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
 const MOST_WINDOWS: usize = 20;
 
 /// `{windows, timezone}` as JSON.

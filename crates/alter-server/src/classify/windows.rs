@@ -1,5 +1,6 @@
 //! Times of the week in a time zone, and whether a range of time lies within them.
 
+use alter_core::content_match::DAYS;
 use jiff::civil::{Date, DateTime, Time, Weekday};
 use jiff::tz::TimeZone;
 use jiff::{Span, Timestamp, ToSpan};
@@ -8,15 +9,6 @@ use serde_json::Value;
 use super::members::Node;
 use super::parameters::{Known, Parameters, Unclear};
 
-const DAYS: [(&str, Weekday); 7] = [
-    ("mon", Weekday::Monday),
-    ("tue", Weekday::Tuesday),
-    ("wed", Weekday::Wednesday),
-    ("thu", Weekday::Thursday),
-    ("fri", Weekday::Friday),
-    ("sat", Weekday::Saturday),
-    ("sun", Weekday::Sunday),
-];
 /// Longest range that is looked at; a longer one is within no windows.
 const MOST_DAYS: i64 = 400;
 /// Members by which a body says that its time comes again.
@@ -93,7 +85,6 @@ impl Windows {
 
 impl Window {
     fn read(value: &Value) -> Option<Self> {
-        let day = |word: &Value| DAYS.iter().find(|(name, _)| word.as_str() == Some(name)).map(|(_, day)| *day);
         let days = value.get("days")?.as_array()?.iter().map(day).collect::<Option<_>>()?;
         let end = value.get("end")?.as_str()?;
         let end = if end == "24:00" { None } else { Some(clock(end)?) };
@@ -110,6 +101,12 @@ impl Window {
         };
         Some((moment(date, self.start)?, end))
     }
+}
+
+/// The day of a word.
+fn day(word: &Value) -> Option<Weekday> {
+    let place = DAYS.iter().position(|day| word == day)?;
+    Weekday::from_monday_zero_offset(i8::try_from(place).ok()?).ok()
 }
 
 fn clock(text: &str) -> Option<Time> {

@@ -1,12 +1,12 @@
 //! Windows of the week as operators write them: `mon-fri 09:00-17:00, sat 10:00-12:00 Europe/Berlin`.
 
+use alter_core::content_match::DAYS;
 use alter_core::given::Args;
 use alter_core::local::LocalCall;
 use serde_json::{Value, json};
 
 use crate::classify::Windows;
 
-const DAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
 const FORM: &str = "must be days, times and a zone, such as \"mon-fri 09:00-17:00, sat 10:00-12:00 Europe/Berlin\"";
 
 /// Reads windows.
