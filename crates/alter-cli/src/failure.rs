@@ -77,6 +77,11 @@ impl Failure {
         Self::new(Exit::Failed, "file_unusable", format!("{} cannot be used", path.display())).caused_by(error)
     }
 
+    /// Standard input that cannot be read.
+    pub fn stdin(error: &std::io::Error) -> Self {
+        Self::new(Exit::Failed, "stdin_unusable", "standard input cannot be read").caused_by(error)
+    }
+
     /// Adds the error below it.
     #[must_use]
     pub fn caused_by(mut self, cause: impl fmt::Display) -> Self {

@@ -61,6 +61,14 @@ impl SecretSource {
     }
 }
 
+/// A file's text.
+///
+/// # Errors
+/// `file_unusable`.
+pub fn text_of_file(path: &Path) -> Result<String, Failure> {
+    std::fs::read_to_string(path).map_err(|error| Failure::file(path, &error))
+}
+
 fn missing(message: String) -> Failure {
     Failure::new(Exit::Usage, "secret_value_missing", message)
 }
@@ -72,7 +80,7 @@ fn from_stdin(what: &str) -> Result<Zeroizing<String>, Failure> {
             "Type or paste the {what}, then press Ctrl-D. (It will show; leave out --stdin for a hidden prompt.)"
         ));
     }
-    read_all(stdin.lock()).map_err(|error| Failure::new(Exit::Failed, "stdin_unusable", "standard input cannot be read").caused_by(error))
+    read_all(stdin.lock()).map_err(|error| Failure::stdin(&error))
 }
 
 fn from_file(path: &Path) -> Result<Zeroizing<String>, Failure> {

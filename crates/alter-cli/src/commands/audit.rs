@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 
 use super::context::{Context, encode};
 use crate::failure::{Exit, Failure, Outcome};
+use crate::input::text_of_file;
 use crate::output::{Column, member};
 
 /// Verbs of `alter audit`.
@@ -154,7 +155,7 @@ async fn verify_offline(expected: &[Head], context: &Context) -> Result<Vec<Valu
 
 /// Reads heads as `alter audit head --json` prints them: one JSON object per line.
 fn read_heads(path: &std::path::Path) -> Result<Vec<Head>, Failure> {
-    let text = std::fs::read_to_string(path).map_err(|error| Failure::file(path, &error))?;
+    let text = text_of_file(path)?;
     text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()).map(|(index, line)| read_head(path, index, line)).collect()
 }
 

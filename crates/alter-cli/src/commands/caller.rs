@@ -7,6 +7,7 @@ use alter_sdk::{Error, Kind};
 use serde_json::Value;
 
 use crate::failure::{Exit, Failure};
+use crate::input::text_of_file;
 
 /// The API key in the environment.
 const API_KEY_VARIABLE: &str = "ALTER_API_KEY";
@@ -17,7 +18,7 @@ const API_KEY_VARIABLE: &str = "ALTER_API_KEY";
 /// `api_key_missing`, `api_key_malformed`: nothing was sent.
 pub fn api_key(file: Option<&Path>) -> Result<Secret, Failure> {
     let key = match file {
-        Some(path) => Secret::new(std::fs::read_to_string(path).map_err(|error| Failure::file(path, &error))?.trim()),
+        Some(path) => Secret::new(text_of_file(path)?.trim()),
         None => Secret::new(std::env::var(API_KEY_VARIABLE).unwrap_or_default().trim()),
     };
     if key.expose().is_empty() {

@@ -1,7 +1,7 @@
 //! `alter policy`
 
 use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use http::Method;
@@ -9,8 +9,8 @@ use serde_json::{Map, Value, json};
 
 use super::context::{AppFlag, Context, encode};
 use super::policy_test;
-use crate::failure::{Exit, Failure, Outcome};
-use crate::input::span;
+use crate::failure::{Failure, Outcome};
+use crate::input::{span, text_of_file};
 use crate::output::{Column, line, member};
 
 /// Verbs of `alter policy`.
@@ -224,11 +224,11 @@ pub async fn run(command: PolicyCommand, context: &Context) -> Outcome {
 impl Text {
     fn read(&self) -> Result<String, Failure> {
         match &self.file {
-            Some(path) => text(path),
+            Some(path) => text_of_file(path),
             None => {
                 let mut text = String::new();
                 let read = std::io::stdin().read_to_string(&mut text);
-                read.map_err(|error| Failure::new(Exit::Failed, "stdin_unusable", "standard input cannot be read").caused_by(error))?;
+                read.map_err(|error| Failure::stdin(&error))?;
                 Ok(text)
             }
         }
@@ -257,7 +257,7 @@ impl ExplainArgs {
         if let Some(age) = self.session_age {
             wanted["session_age_seconds"] = json!(age);
         }
-        let tried = self.with.iter().map(|(name, path)| text(path).map(|text| (name.clone(), json!(text))));
+        let tried = self.with.iter().map(|(name, path)| text_of_file(path).map(|text| (name.clone(), json!(text))));
         wanted["policies"] = Value::Object(tried.collect::<Result<Map<_, _>, _>>()?);
         Ok(wanted)
     }
@@ -307,11 +307,6 @@ fn effects(policy: &Value) -> String {
     effects.sort();
     effects.dedup();
     effects.join(", ")
-}
-
-/// A file's text.
-pub fn text(path: &Path) -> Result<String, Failure> {
-    std::fs::read_to_string(path).map_err(|error| Failure::file(path, &error))
 }
 
 fn tried(text: &str) -> Result<(String, PathBuf), String> {

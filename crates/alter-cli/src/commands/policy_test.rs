@@ -5,9 +5,9 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use super::context::Context;
-use super::policy::text;
 use crate::admin::AdminClient;
 use crate::failure::{Exit, Failure, Outcome};
+use crate::input::text_of_file;
 use crate::output::{Column, member};
 
 const COLUMNS: &[Column] = &[
@@ -27,7 +27,7 @@ pub async fn run(admin: &AdminClient, path: &str, file: &Path, context: &Context
         let failure = Failure::new(Exit::Usage, "cases_invalid", format!("{} {what}", file.display()));
         failure.help("it is an object with cases, each of which has call and expect: alter policy test --help")
     };
-    let read: Value = serde_json::from_str(&text(file)?).map_err(|error| invalid("is not JSON").caused_by(error))?;
+    let read: Value = serde_json::from_str(&text_of_file(file)?).map_err(|error| invalid("is not JSON").caused_by(error))?;
     let cases = read["cases"].as_array().filter(|cases| !cases.is_empty()).ok_or_else(|| invalid("has no cases"))?;
     let mut results = Vec::new();
     for (at, case) in cases.iter().enumerate() {

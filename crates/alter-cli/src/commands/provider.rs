@@ -1,6 +1,6 @@
 //! `alter provider`
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use alter_core::secret::Secret;
 use clap::{Args, Subcommand};
@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 
 use super::context::{AppFlag, Context, encode};
 use crate::failure::{Exit, Failure, Outcome};
-use crate::input::SecretSource;
+use crate::input::{SecretSource, text_of_file};
 use crate::output::{Column, may_ask, member};
 
 /// Verbs of `alter provider`.
@@ -209,8 +209,8 @@ impl AddArgs {
     }
 }
 
-fn read_entry(path: &PathBuf) -> Result<Value, Failure> {
-    let text = std::fs::read_to_string(path).map_err(|error| Failure::file(path, &error))?;
+fn read_entry(path: &Path) -> Result<Value, Failure> {
+    let text = text_of_file(path)?;
     serde_json::from_str(&text).map_err(|error| {
         Failure::new(Exit::Usage, "entry_invalid", format!("{} is not JSON", path.display()))
             .caused_by(error)

@@ -233,9 +233,7 @@ fn body(text: &str) -> Result<Vec<u8>, Failure> {
         None => Ok(text.as_bytes().to_vec()),
         Some("-") => {
             let mut bytes = Vec::new();
-            std::io::stdin()
-                .read_to_end(&mut bytes)
-                .map_err(|error| Failure::new(Exit::Failed, "stdin_unusable", "standard input cannot be read").caused_by(error))?;
+            std::io::stdin().read_to_end(&mut bytes).map_err(|error| Failure::stdin(&error))?;
             Ok(bytes)
         }
         Some(path) => std::fs::read(path).map_err(|error| Failure::file(path.as_ref(), &error)),

@@ -1,6 +1,6 @@
 //! `alter spec`
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand, ValueEnum};
 use http::Method;
@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::context::{AppFlag, Context, encode};
 use crate::failure::{Exit, Failure, Outcome};
+use crate::input::text_of_file;
 use crate::output::{Column, member};
 
 /// Verbs of `alter spec`.
@@ -93,7 +94,7 @@ pub async fn run(command: SpecCommand, context: &Context) -> Outcome {
     let admin = context.admin()?;
     match command {
         SpecCommand::Load(arguments) => {
-            let families = arguments.families.as_ref().map_or_else(|| Ok(json!({})), document)?;
+            let families = arguments.families.as_deref().map_or_else(|| Ok(json!({})), document)?;
             let wanted = json!({ "document": document(&arguments.file)?, "families": families, "source_url": arguments.source_url });
             let path = arguments.of.path(&context.app_path(&admin, &arguments.of.app).await?);
             context.output.record(&admin.send(Method::PUT, &path, Some(&wanted)).await?);
@@ -130,8 +131,8 @@ impl Of {
     }
 }
 
-fn document(path: &PathBuf) -> Result<Value, Failure> {
-    let text = std::fs::read_to_string(path).map_err(|error| Failure::file(path, &error))?;
+fn document(path: &Path) -> Result<Value, Failure> {
+    let text = text_of_file(path)?;
     serde_json::from_str(&text).map_err(|error| {
         Failure::new(Exit::Usage, "document_invalid", format!("{} is not JSON", path.display()))
             .caused_by(error)
