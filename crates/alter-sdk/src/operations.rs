@@ -17,8 +17,10 @@ use crate::client::{Agent, App, Handle};
 use crate::host::TokioHost;
 
 impl Handle {
-    pub(crate) async fn operate(&self, operation: Operation, args: Args) -> Result<Outcome> {
-        self.finish(self.client.operation(operation, args, None)?, |_| ()).await
+    pub(crate) async fn operate(&self, operation: Operation, mut args: Args) -> Result<Outcome> {
+        // The trace surrounds an operation and is none of its arguments.
+        let traceparent = args.take("traceparent").and_then(|value| value.as_text().map(ToOwned::to_owned));
+        self.finish(self.client.operation(operation, args, traceparent)?, |_| ()).await
     }
 
     /// Runs an operation to its end. `show` gets the address that a person has to visit meanwhile.

@@ -52,6 +52,8 @@ arguments! {
         app_user_id: impl IntoArgument,
         /// With the same key a call never runs twice, whatever happens in between: 1 to 255 printable ASCII characters.
         idempotency_key: impl IntoArgument,
+        /// The trace that the call is part of (W3C Trace Context), for the vault's audit.
+        traceparent: impl IntoArgument,
     }
 
     /// How long to wait for an approval.

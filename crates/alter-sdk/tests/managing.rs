@@ -11,6 +11,7 @@ use alter_sdk::{App, DeriveKey, Kind, ListOperations, NewAgent, Proxied, ProxyRe
 use common::{GRANT, KEY, Server, http};
 use serde_json::{Value, json};
 
+const TRACEPARENT: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
 const NOW: &str = "2026-01-02T03:04:05Z";
 
 /// A vault that answers by the request's target; anything else is not found.
@@ -99,7 +100,7 @@ async fn a_call_that_waits_for_approval_is_waited_for() {
     )
     .await;
     let app = app(&vault);
-    let call = ProxyRequest::new().grant_id(GRANT).json(json!({ "amount": 5 })).idempotency_key("order-7");
+    let call = ProxyRequest::new().grant_id(GRANT).json(json!({ "amount": 5 })).idempotency_key("order-7").traceparent(TRACEPARENT);
     let Proxied::Pending(pending) = app.proxy_request("post", "https://api.example.com/x", call).await.unwrap() else {
         panic!("it waits for approval")
     };
@@ -109,6 +110,7 @@ async fn a_call_that_waits_for_approval_is_waited_for() {
     assert_eq!(Proxied::Answered(result).body().as_deref(), Some(&b"hi"[..]));
     let sent = json!({ "method": "POST", "url": "https://api.example.com/x", "grant_id": GRANT, "body": { "amount": 5 }, "idempotency_key": "order-7" });
     assert_eq!(bodies(&vault)[0], sent);
+    assert_eq!(vault.arrived()[0].header("traceparent"), Some(TRACEPARENT));
 }
 
 #[tokio::test]

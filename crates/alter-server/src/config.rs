@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use crate::api::{Admission, USUAL_LIMIT};
-use crate::egress::{Destinations, EgressOptions, HttpHosts};
+use crate::egress::{Destinations, EgressOptions, EgressProxy, HttpHosts, Lookup, NoProxy, Resolve};
 use crate::error::{StartError, StartErrorKind};
 use crate::model::Networks;
 use crate::store::postgres::PostgresUrl;
@@ -135,6 +135,12 @@ pub struct Config {
     pub trusted_proxies: Setting<Option<Networks>>,
     /// Places beyond the public internet that proxied calls may reach.
     pub egress_allow: Setting<Destinations>,
+    /// The HTTP proxy through which outgoing calls leave.
+    pub egress_proxy: Setting<Option<EgressProxy>>,
+    /// Hosts that are called directly all the same.
+    pub egress_no_proxy: Setting<NoProxy>,
+    /// Who looks up names that are called through the proxy.
+    pub egress_resolve: Setting<Resolve>,
     /// How lines of the log are written.
     pub log_format: Setting<LogFormat>,
     /// Base URL of the collector that traces are exported to; `None` for no export.
@@ -168,6 +174,9 @@ struct EgressTable {
     ca_file: Option<PathBuf>,
     http_hosts: Option<Vec<String>>,
     allow: Option<Vec<String>>,
+    proxy: Option<String>,
+    no_proxy: Option<Vec<String>>,
+    resolve: Option<String>,
 }
 
 /// `[log]`: what the vault writes to standard error.
@@ -213,6 +222,8 @@ impl Config {
             ca_file: self.egress_ca_file.value.clone(),
             http_hosts: self.egress_http_hosts.value.clone(),
             allow: self.egress_allow.value.clone(),
+            proxy: self.egress_proxy.value.clone().map(|proxy| proxy.except(&self.egress_no_proxy.value, self.egress_resolve.value)),
+            lookup: Lookup::default(),
         }
     }
 
@@ -258,6 +269,9 @@ impl Config {
         let rate_limit = pick(None, "", "ALTER_RATE_LIMIT_RPM", file.rate_limit_rpm.map(|limit| limit.to_string()));
         let proxies = pick(None, "", "ALTER_TRUSTED_PROXIES", file.trusted_proxies.map(|networks| networks.join(",")));
         let allow = pick(None, "", "ALTER_EGRESS_ALLOW", file.egress.allow.map(|places| places.join(",")));
+        let egress_proxy = pick(None, "", "ALTER_EGRESS_PROXY", file.egress.proxy);
+        let no_proxy = pick(None, "", "ALTER_EGRESS_NO_PROXY", file.egress.no_proxy.map(|hosts| hosts.join(",")));
+        let resolve = pick(None, "", "ALTER_EGRESS_RESOLVE", file.egress.resolve);
         let log_format = pick(None, "", "ALTER_LOG_FORMAT", file.log.format);
         let otlp_endpoint = pick(None, "", "OTEL_EXPORTER_OTLP_ENDPOINT", file.telemetry.otlp_endpoint);
         let insecure_flag = flags.insecure_bind.then(|| "true".to_owned());
@@ -287,6 +301,11 @@ impl Config {
                 None => Setting { value: None, source: Source::Default },
             },
             egress_allow: parse_or(allow, "egress.allow", "", |text| Destinations::parse(text.split(',').filter(|_| !text.is_empty())))?,
+            egress_proxy: parse_egress_proxy(egress_proxy)?,
+            egress_no_proxy: parse_or(no_proxy, "egress.no_proxy", "", |text| {
+                NoProxy::parse(text.split(',').filter(|_| !text.is_empty()))
+            })?,
+            egress_resolve: parse_or(resolve, "egress.resolve", Resolve::default().as_str(), Resolve::parse)?,
             log_format: parse_or(log_format, "log.format", "text", |text| match text {
                 "text" => Ok(LogFormat::Text),
                 "json" => Ok(LogFormat::Json),
@@ -357,7 +376,7 @@ fn read_file(path: &Path) -> Result<ConfigFile, StartError> {
             .caused_by(error.message())
             .help(
                 "known settings: store, address, public_url, insecure_bind, tls_cert, tls_key, rate_limit_rpm, trusted_proxies; in [egress] ca_file, \
-                 http_hosts and allow; in [log] format; in [telemetry] otlp_endpoint",
+                 http_hosts, allow, proxy, no_proxy and resolve; in [log] format; in [telemetry] otlp_endpoint",
             )
     })
 }
@@ -400,6 +419,17 @@ fn parse_store(setting: Option<Setting<String>>) -> Result<Setting<StorePlace>, 
             .help("take it out, and give it in PGPASSWORD or ~/.pgpass; or give the whole URL in ALTER_STORE"));
     }
     Ok(Setting { value: StorePlace::Postgres(url), source })
+}
+
+/// The proxy. Nothing here may show the text: it may hold a password.
+fn parse_egress_proxy(setting: Option<Setting<String>>) -> Result<Setting<Option<EgressProxy>>, StartError> {
+    let Some(Setting { value, source }) = setting else { return Ok(Setting { value: None, source: Source::Default }) };
+    let invalid = |what: &str| StartError::new(StartErrorKind::ConfigInvalid, format!("egress.proxy {what} (from {source})"));
+    let proxy = EgressProxy::parse(&value).map_err(|what| invalid(&what).help("correct or remove it"))?;
+    if proxy.has_password() && matches!(source, Source::File(_)) {
+        return Err(invalid("holds a password, and this file holds no secrets").help("give the whole URL in ALTER_EGRESS_PROXY instead"));
+    }
+    Ok(Setting { value: Some(proxy), source })
 }
 
 fn parse_address(text: &str) -> Result<SocketAddr, String> {

@@ -1,5 +1,5 @@
 //! Shared test equipment: a [`provider`] that refuses calls without its credential, a [`relay`] that can tamper with or
-//! repeat what passes through it, an OAuth server that misbehaves on request (feature `oauth`), a browser that fills in forms (feature
+//! repeat what passes through it, a [`forward_proxy`] that opens tunnels, an OAuth server that misbehaves on request (feature `oauth`), a browser that fills in forms (feature
 //! `browser`), a real [`vault`] process, a real [`postgres`] server, and a [`stand_in`] for vault and provider where calls only have to be
 //! under way.
 //!
@@ -10,6 +10,7 @@
 #[cfg(feature = "browser")]
 pub mod browser;
 pub mod children;
+pub mod forward_proxy;
 pub mod http;
 #[cfg(feature = "oauth")]
 pub mod oauth;

@@ -1,7 +1,7 @@
 //! A thread-per-connection HTTP/1.1 server that stops when dropped.
 
-use std::io::{self, BufReader, Read};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::io::{self, BufReader, Read, Write};
+use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
@@ -20,6 +20,8 @@ pub(crate) enum Reply {
     Hold,
     /// None: the connection is closed.
     Close,
+    /// Success, and from then on the bytes of a connection to there, as a proxy answers `CONNECT`.
+    Tunnel(SocketAddr),
 }
 
 /// Decides what a request gets.
@@ -84,8 +86,27 @@ fn serve(connection: &TcpStream, handler: &Handler) {
             Reply::Send(_) => return,
             Reply::Hold => return wait_for_end(&mut reader),
             Reply::Close => return,
+            Reply::Tunnel(to) => {
+                // Either side may end a tunnel in any way.
+                let _ = tunnel(connection, reader, to);
+                return;
+            }
         }
     }
+}
+
+fn tunnel(mut client: &TcpStream, mut sent: BufReader<&TcpStream>, to: SocketAddr) -> io::Result<()> {
+    let target = TcpStream::connect(to)?;
+    client.write_all(b"HTTP/1.1 200 OK\r\n\r\n")?;
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            let _ = io::copy(&mut sent, &mut &target);
+            let _ = target.shutdown(Shutdown::Write);
+        });
+        let copied = io::copy(&mut &target, &mut client);
+        let _ = client.shutdown(Shutdown::Both);
+        copied.map(drop)
+    })
 }
 
 /// Returns when the client has closed the connection, or has said nothing for too long.

@@ -30,6 +30,8 @@ pub fn run(command: &ConfigCommand, context: &Context) -> Outcome {
         |name: &str, value: Value, source: &dyn std::fmt::Display| json!({ "name": name, "value": value, "source": source.to_string() });
     let http_hosts: Vec<&str> = config.egress_http_hosts.value.entries().collect();
     let allow: Vec<&str> = config.egress_allow.value.entries().collect();
+    let no_proxy: Vec<&str> = config.egress_no_proxy.value.entries().collect();
+    let proxy = config.egress_proxy.value.as_ref().map(ToString::to_string);
     let records = [
         setting("data", json!(config.data.value), &config.data.source),
         setting("store", json!(config.store.value.to_string()), &config.store.source),
@@ -43,6 +45,9 @@ pub fn run(command: &ConfigCommand, context: &Context) -> Outcome {
         setting("rate_limit_rpm", json!(config.rate_limit_rpm.value), &config.rate_limit_rpm.source),
         setting("trusted_proxies", json!(config.trusted_proxies.value), &config.trusted_proxies.source),
         setting("egress.allow", json!(allow), &config.egress_allow.source),
+        setting("egress.proxy", json!(proxy), &config.egress_proxy.source),
+        setting("egress.no_proxy", json!(no_proxy), &config.egress_no_proxy.source),
+        setting("egress.resolve", json!(config.egress_resolve.value.as_str()), &config.egress_resolve.source),
         setting("log.format", json!(config.log_format.value.as_str()), &config.log_format.source),
         setting("telemetry.otlp_endpoint", json!(config.otlp_endpoint.value), &config.otlp_endpoint.source),
         setting("vault", json!(context.vault_url()?), &context.vault_source(&config)),

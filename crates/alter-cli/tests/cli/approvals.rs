@@ -14,6 +14,9 @@ use crate::world::{CREDENTIAL, on, on_with, program};
 /// How long anything may take.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// The trace that a call is part of.
+const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
+
 /// A vault with a grant whose calls wait for an operator.
 struct Waiting {
     vault: Vault,
@@ -94,7 +97,7 @@ impl Asked {
 #[test]
 fn a_call_is_seen_agreed_to_and_made_once() {
     let waiting = Waiting::new();
-    let asked = waiting.ask(&[]);
+    let asked = waiting.ask(&["--traceparent", &format!("00-{TRACE}-b7ad6b7169203331-01")]);
     let table = waiting.run(&["approval", "list"]).stdout;
     assert!(table.contains("WHY") && table.contains("to say hello") && table.contains("POST") && table.contains("pending"), "{table}");
     let shown = waiting.run(&["approval", "show", &asked.id]);
@@ -118,6 +121,10 @@ fn a_call_is_seen_agreed_to_and_made_once() {
     assert_eq!(waiting.list(&["--all", "--app", "demo"])[0]["status"], "executed");
     let audit = waiting.run(&["audit", "tail", "--app", "demo", "--json"]).stdout;
     let rows: Vec<Value> = audit.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    for action in ["approval.request", "proxy.call", "proxy.answer"] {
+        let row = rows.iter().find(|row| row["action"] == action).unwrap_or_else(|| panic!("no row of {action}"));
+        assert_eq!(row["trace_id"], TRACE, "{action}");
+    }
     let decided = rows.iter().find(|row| row["action"] == "approval.approve" && row["outcome"] == "done").expect("a row");
     assert_eq!((&decided["reason"], decided["operator_id"].is_string()), (&json!("she is nice"), true));
 }

@@ -111,6 +111,40 @@ fn outgoing_calls_have_a_table_of_their_own() {
 }
 
 #[test]
+fn a_proxy_for_outgoing_calls_is_named_and_its_password_is_never_shown() {
+    let (_dir, flags) =
+        in_folder("[egress]\nproxy = \"http://proxy.internal:3128\"\nno_proxy = [\"crm.internal\", \"10.0.0.0/8\"]\nresolve = \"proxy\"\n");
+    let config = load(&flags, &[]).expect("valid");
+    assert_eq!(config.egress_proxy.value.as_ref().map(ToString::to_string).as_deref(), Some("http://proxy.internal:3128"));
+    assert_eq!(config.egress_no_proxy.value.entries().collect::<Vec<_>>(), ["crm.internal", "10.0.0.0/8"]);
+    assert_eq!(config.egress_resolve.value, Resolve::Proxy);
+    assert!(config.egress().proxy.is_some());
+    let env = [
+        ("ALTER_EGRESS_PROXY", "http://vault:swordfish@other:8080"),
+        ("ALTER_EGRESS_NO_PROXY", "a.internal,b.internal"),
+        ("ALTER_EGRESS_RESOLVE", "vault"),
+    ];
+    let config = load(&flags, &env).expect("valid");
+    assert_eq!(config.egress_proxy.source, Source::Environment("ALTER_EGRESS_PROXY"));
+    assert_eq!((config.egress_no_proxy.value.entries().count(), config.egress_resolve.value), (2, Resolve::Vault));
+    assert!(!format!("{config:?}{:?}", config.egress()).contains("swordfish"));
+    for (name, value) in [
+        ("ALTER_EGRESS_PROXY", "swordfish:3128"),
+        ("ALTER_EGRESS_PROXY", "https://swordfish:3128"),
+        ("ALTER_EGRESS_NO_PROXY", "crm.internal:443"),
+        ("ALTER_EGRESS_RESOLVE", "nobody"),
+    ] {
+        let error = load(&flags, &[(name, value)]).expect_err(value);
+        assert!(error.message().contains(name) && !format!("{error:?}").contains("swordfish"), "{error:?}");
+    }
+    let (_dir, flags) = in_folder("[egress]\nproxy = \"http://vault:swordfish@proxy.internal:3128\"\n");
+    let error = load(&flags, &[]).expect_err("a secret in the file");
+    assert!(error.message().contains("holds a password") && !format!("{error:?}").contains("swordfish"), "{error:?}");
+    let nothing = load(&Flags { data: Some("/nonexistent".into()), ..Flags::default() }, &[]).expect("valid");
+    assert!(nothing.egress().proxy.is_none() && nothing.egress_resolve.value == Resolve::Vault);
+}
+
+#[test]
 fn what_is_told_to_operators_is_set() {
     let (_dir, flags) = in_folder("[log]\nformat = \"json\"\n[telemetry]\notlp_endpoint = \"http://127.0.0.1:4318\"\n");
     let config = load(&flags, &[]).expect("valid");

@@ -49,6 +49,12 @@ const NOT_PUBLIC_V6: [(Ipv6Addr, u8); 4] = [
 /// The public IPv6 space.
 const PUBLIC_V6: (Ipv6Addr, u8) = (Ipv6Addr::new(0x2000, 0, 0, 0, 0, 0, 0, 0), 3);
 
+/// Endings of names that mean something within a network only (RFC 6761, RFC 6762, RFC 8375, and what ICANN keeps free or networks use all the same).
+const NOT_PUBLIC_NAMES: [&str; 9] = ["localhost", "local", "internal", "home.arpa", "corp", "home", "lan", "intranet", "private"];
+
+/// Names of metadata services. No setting opens these either.
+const METADATA_NAMES: [&str; 2] = ["metadata.google.internal", "instance-data.ec2.internal"];
+
 /// The operator's list of places beyond the public internet that may be called for others: the setting `egress.allow`.
 ///
 /// ```
@@ -97,6 +103,23 @@ impl Destinations {
             return Ok(());
         }
         Err("its address is not on the public internet; an operator may allow it with egress.allow")
+    }
+
+    /// Judges a name (in lower case) whose address only a proxy looks up. What the network of an entry says cannot be held against anything here.
+    ///
+    /// # Errors
+    /// Why it is not connected to.
+    pub(super) fn judge_name(&self, host: &str, port: u16) -> Result<(), &'static str> {
+        let name = host.strip_suffix('.').unwrap_or(host);
+        if METADATA_NAMES.contains(&name) {
+            return Err("its name is that of a cloud's metadata service, which the vault never calls");
+        }
+        let below = |end: &str| name.strip_suffix(end).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'));
+        let public = name.contains('.') && !NOT_PUBLIC_NAMES.into_iter().any(below);
+        if public || self.0.iter().any(|entry| entry.host == host && entry.port == port) {
+            return Ok(());
+        }
+        Err("its name is not one of the public internet; an operator may allow it with egress.allow")
     }
 }
 
@@ -214,6 +237,28 @@ mod tests {
         ] {
             assert!(!judge(&allowed, host, port, address), "{host}:{port} at {address}");
         }
+    }
+
+    #[test]
+    fn a_name_alone_is_judged_by_where_it_can_mean_something() {
+        let allowed = Destinations::parse(["crm.internal:443 in 10.0.0.0/8"]).expect("valid");
+        for (host, port) in [("api.example.com", 443), ("api.example.com.", 443), ("internal.example.com", 443), ("crm.internal", 443)] {
+            assert_eq!(allowed.judge_name(host, port), Ok(()), "{host}");
+        }
+        for (host, port) in [
+            ("localhost", 443),
+            ("a.localhost", 443),
+            ("intranet", 443),
+            ("crm.internal", 444),
+            ("erp.internal.", 443),
+            ("printer.home.arpa", 443),
+            ("metadata.google.internal", 80),
+            ("metadata.google.internal.", 80),
+        ] {
+            assert!(allowed.judge_name(host, port).is_err(), "{host}:{port}");
+        }
+        let listed = Destinations::parse(["metadata.google.internal:80 in 169.254.0.0/16"]).expect("valid");
+        assert!(listed.judge_name("metadata.google.internal", 80).is_err());
     }
 
     #[test]

@@ -14,26 +14,32 @@ use http::Uri;
 use hyper_rustls::{HttpsConnector, MaybeHttpsStream};
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::client::legacy::connect::dns::Name;
+use hyper_util::client::proxy::matcher::Intercept;
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tower::{BoxError, Service, ServiceExt};
 
 use super::address::Destinations;
+use super::lookup::Lookup;
+use super::proxy::{EgressProxy, Resolve};
 use super::tls::LazyTls;
+use super::tunnel;
 use crate::error::StartError;
 
-/// hyper's connector, with a resolver that judges.
+/// hyper's connector, with a resolver that judges and a proxy in between where the operator has one.
 #[derive(Clone, Debug)]
 pub(super) struct Connector {
     guard: Option<Arc<Destinations>>,
+    lookup: Lookup,
+    proxy: Option<EgressProxy>,
     tls: Arc<LazyTls>,
     timeout: Duration,
 }
 
 impl Connector {
     /// Opens connections within `timeout`, TLS handshake included.
-    pub(super) fn new(ca_file: Option<&Path>, timeout: Duration) -> Result<Self, StartError> {
-        Ok(Self { guard: None, tls: Arc::new(LazyTls::new(ca_file)?), timeout })
+    pub(super) fn new(ca_file: Option<&Path>, proxy: Option<EgressProxy>, lookup: Lookup, timeout: Duration) -> Result<Self, StartError> {
+        Ok(Self { guard: None, lookup, proxy, tls: Arc::new(LazyTls::new(ca_file)?), timeout })
     }
 
     /// The same, for connections to public addresses and to what the operator allows.
@@ -42,9 +48,26 @@ impl Connector {
     }
 
     async fn connect(self, uri: Uri) -> Result<Connection, BoxError> {
-        let tcp = self.tcp(&uri)?;
+        let target = Target::of(&uri, self.guard.clone(), self.lookup.clone())?;
+        let through = self.proxy.as_ref().and_then(|proxy| Some((proxy.intercept(&uri)?, proxy.resolve())));
+        match through {
+            None => self.encrypt(target.directly(), uri).await,
+            Some((proxy, resolve)) => {
+                let transport = tower::service_fn(move |_: Uri| target.clone().through(proxy.clone(), resolve));
+                self.encrypt(transport, uri).await
+            }
+        }
+    }
+
+    /// Opens a connection with `transport`, and speaks TLS over it if the URL says so.
+    async fn encrypt<T>(self, transport: T, uri: Uri) -> Result<Connection, BoxError>
+    where
+        T: Service<Uri, Response = TokioIo<TcpStream>> + Send + 'static,
+        T::Future: Send + 'static,
+        T::Error: Into<BoxError>,
+    {
         if uri.scheme_str() == Some("http") {
-            return Ok(MaybeHttpsStream::Http(tcp.oneshot(uri).await?));
+            return Ok(MaybeHttpsStream::Http(transport.oneshot(uri).await.map_err(Into::into)?));
         }
         let config = match self.tls.ready() {
             Some(config) => config,
@@ -53,26 +76,7 @@ impl Connector {
                 tokio::task::spawn_blocking(move || tls.config()).await??
             }
         };
-        HttpsConnector::from((tcp, config)).oneshot(uri).await
-    }
-
-    /// What opens the socket of one connection.
-    fn tcp(&self, uri: &Uri) -> Result<HttpConnector<Resolver>, BoxError> {
-        let host = uri.host().unwrap_or_default().trim_matches(['[', ']']).to_ascii_lowercase();
-        let port = uri.port_u16().unwrap_or(if uri.scheme_str() == Some("http") { 80 } else { 443 });
-        let resolver = Resolver { guard: self.guard.clone(), host, port };
-        match resolver.host.parse() {
-            // An address needs no resolver, so hyper does not ask it.
-            Ok(address) => resolver.judge(address)?,
-            Err(_) if ends_in_a_number(&resolver.host) => {
-                return Err(Forbidden("its host is a number, and not an address as it is usually written").into());
-            }
-            Err(_) => {}
-        }
-        let mut tcp = HttpConnector::new_with_resolver(resolver);
-        tcp.enforce_http(false);
-        tcp.set_nodelay(true);
-        Ok(tcp)
+        HttpsConnector::from((transport, config)).oneshot(uri).await
     }
 }
 
@@ -95,27 +99,92 @@ impl fmt::Display for Forbidden {
 
 impl std::error::Error for Forbidden {}
 
-/// Resolves the host of one call. If only one of its addresses is not to be called, none is: which of them a connection is opened to is chance.
+/// The host and port of one call.
 #[derive(Clone, Debug)]
-struct Resolver {
+struct Target {
     guard: Option<Arc<Destinations>>,
+    lookup: Lookup,
+    /// In lower case, without brackets.
     host: String,
     port: u16,
 }
 
-impl Resolver {
+impl Target {
+    /// That of a URL.
+    ///
+    /// # Errors
+    /// [`Forbidden`] for an address that is not connected to, and for a number that only some resolvers take for an address.
+    fn of(uri: &Uri, guard: Option<Arc<Destinations>>, lookup: Lookup) -> Result<Self, Forbidden> {
+        let host = uri.host().unwrap_or_default().trim_matches(['[', ']']).to_ascii_lowercase();
+        let port = uri.port_u16().unwrap_or(if uri.scheme_str() == Some("http") { 80 } else { 443 });
+        let target = Self { guard, lookup, host, port };
+        match target.address() {
+            Some(address) => target.judge(address)?,
+            None if ends_in_a_number(&target.host) => {
+                return Err(Forbidden("its host is a number, and not an address as it is usually written"));
+            }
+            None => {}
+        }
+        Ok(target)
+    }
+
+    /// The address, if the host is one.
+    fn address(&self) -> Option<IpAddr> {
+        self.host.parse().ok()
+    }
+
     fn judge(&self, address: IpAddr) -> Result<(), Forbidden> {
         self.guard.as_ref().map_or(Ok(()), |guard| guard.judge(&self.host, self.port, address)).map_err(Forbidden)
     }
 
-    async fn resolve(self, name: Name) -> Result<vec::IntoIter<SocketAddr>, BoxError> {
-        let addresses: Vec<SocketAddr> = tokio::net::lookup_host((name.as_str(), self.port)).await?.collect();
+    /// Where the host leads. If only one of its addresses is not to be called, none is: which of them a connection is opened to is chance.
+    async fn addresses(&self) -> Result<Vec<SocketAddr>, BoxError> {
+        if let Some(address) = self.address() {
+            return Ok(vec![SocketAddr::new(address, self.port)]);
+        }
+        let addresses = self.lookup.find(&self.host, self.port).await?;
         for address in &addresses {
             self.judge(address.ip())?;
         }
-        Ok(addresses.into_iter())
+        Ok(addresses)
+    }
+
+    /// What opens a connection without a proxy.
+    fn directly(self) -> HttpConnector<Resolver> {
+        let mut tcp = HttpConnector::new_with_resolver(Resolver(self));
+        tcp.enforce_http(false);
+        tcp.set_nodelay(true);
+        tcp
+    }
+
+    /// Opens a connection through a proxy, to an address that was judged; to a name only if the proxy is the one that looks names up.
+    async fn through(self, proxy: Intercept, resolve: Resolve) -> Result<TokioIo<TcpStream>, BoxError> {
+        if resolve == Resolve::Proxy && self.address().is_none() {
+            self.guard.as_ref().map_or(Ok(()), |guard| guard.judge_name(&self.host, self.port)).map_err(Forbidden)?;
+            return Ok(tunnel::open(&proxy, &format!("{}:{}", self.host, self.port)).await?);
+        }
+        let mut last = None;
+        for address in self.addresses().await? {
+            let address = SocketAddr::new(address.ip().to_canonical(), address.port());
+            if address.ip().is_loopback() {
+                // That of the proxy would be another machine.
+                let stream = TcpStream::connect(address).await?;
+                stream.set_nodelay(true)?;
+                return Ok(TokioIo::new(stream));
+            }
+            match tunnel::open(&proxy, &address.to_string()).await {
+                Ok(connection) => return Ok(connection),
+                Err(error) if error.is_of_the_target() => last = Some(error),
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(last.map_or_else(|| io::Error::other("its name has no address").into(), Into::into))
     }
 }
+
+/// [`Target::addresses`] for hyper, which asks when the host is a name.
+#[derive(Clone, Debug)]
+struct Resolver(Target);
 
 impl Service<Name> for Resolver {
     type Response = vec::IntoIter<SocketAddr>;
@@ -126,8 +195,9 @@ impl Service<Name> for Resolver {
         Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, name: Name) -> Self::Future {
-        Box::pin(self.clone().resolve(name))
+    fn call(&mut self, _: Name) -> Self::Future {
+        let target = self.0.clone();
+        Box::pin(async move { Ok(target.addresses().await?.into_iter()) })
     }
 }
 

@@ -4,13 +4,16 @@
 //! time and size are bounded for every call. Errors name the host and never the path, the query or a body, so they may be logged and audited.
 //!
 //! Calls that the vault makes for others also have the *address* judged ([`Egress::guarded`]), in `connect::Connector`, which alone resolves names and opens
-//! sockets.
+//! sockets, directly or through an [`EgressProxy`].
 
 mod address;
 mod connect;
 mod error;
 mod hosts;
+mod lookup;
+mod proxy;
 mod tls;
+mod tunnel;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -29,6 +32,8 @@ pub use address::Destinations;
 use connect::{Connector, Forbidden};
 pub use error::EgressError;
 pub use hosts::HttpHosts;
+pub use lookup::Lookup;
+pub use proxy::{EgressProxy, NoProxy, Resolve};
 
 /// How long a connection may take to open, name resolution and TLS included.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -55,6 +60,10 @@ pub struct EgressOptions {
     pub http_hosts: HttpHosts,
     /// Places beyond the public internet that may be called for others.
     pub allow: Destinations,
+    /// Through which proxy calls leave; `None` if directly.
+    pub proxy: Option<EgressProxy>,
+    /// Where names lead.
+    pub lookup: Lookup,
 }
 
 /// The vault's HTTP client. Cheap to clone; clones share their connections.
@@ -94,7 +103,7 @@ impl Egress {
     /// # Errors
     /// [`ConfigInvalid`](crate::error::StartErrorKind::ConfigInvalid) if the file of authorities cannot be used.
     pub fn new(options: EgressOptions) -> Result<Self, StartError> {
-        let connector = Connector::new(options.ca_file.as_deref(), CONNECT_TIMEOUT)?;
+        let connector = Connector::new(options.ca_file.as_deref(), options.proxy, options.lookup, CONNECT_TIMEOUT)?;
         Ok(Self { client: client(connector.clone()), connector, http_hosts: options.http_hosts, allow: options.allow })
     }
 

@@ -65,6 +65,9 @@ fn call(arguments: &RequestArgs) -> Result<ProxyRequest, Failure> {
     if let Some(key) = &arguments.idempotency_key {
         call = call.idempotency_key(key.as_str());
     }
+    if let Some(traceparent) = &arguments.traceparent {
+        call = call.traceparent(traceparent.as_str());
+    }
     if let Some(json) = &arguments.json_body {
         let value = serde_json::from_str(&json_text(json)?).map_err(|_| super::not_json())?;
         call = call.json(value);

@@ -137,6 +137,9 @@ async fn ready(vault: &Vault, stored: &StoredApproval, row: &mut AuditEntry) -> 
     if let Some((kind, name)) = claims.identity.caller {
         note(row, |row| row.caller(kind, name, Some(vault.keys.actor_id(approval.app, kind, name))));
     }
+    if let Some(trace) = &frozen.trace {
+        note(row, |row| row.trace(trace));
+    }
     if let Some(context) = claims.identity.context {
         note(row, |row| row.context(context));
     }

@@ -37,14 +37,17 @@ pub struct Frozen {
     source: Option<IpAddr>,
     /// The person on whose behalf it was asked.
     pub on_behalf: Option<OnBehalf>,
+    /// The trace that it was part of, which the call is part of as well.
+    #[serde(default)]
+    pub trace: Option<String>,
 }
 
 impl Frozen {
-    /// What is to be kept of a request.
+    /// What is to be kept of a request that is part of a trace.
     ///
     /// # Errors
     /// 500 if its body, which was read before, cannot be read.
-    pub fn of(request: &Admitted<'_>, on_behalf: Option<OnBehalf>) -> Result<Self, Refusal> {
+    pub fn of(request: &Admitted<'_>, on_behalf: Option<OnBehalf>, trace: Option<String>) -> Result<Self, Refusal> {
         let mut members: IndexMap<String, &RawValue> = serde_json::from_slice(request.body).map_err(|_| Refusal::internal())?;
         members.shift_remove("user_token");
         let claims = &request.claims;
@@ -56,6 +59,7 @@ impl Frozen {
             context: claims.identity.context.map(str::to_owned),
             source: claims.source,
             on_behalf,
+            trace,
         })
     }
 

@@ -74,7 +74,8 @@ pub async fn hold(vault: &Vault, request: &Admitted<'_>, held: Held<'_>, row: &m
         executed_at: None,
         notify_at: app.settings.approvals.webhook.is_some().then_some(now),
     };
-    let sealed = frozen::seal(vault, &approval, &frozen::Frozen::of(request, on_behalf)?, &sight)?;
+    let frozen = frozen::Frozen::of(request, on_behalf, row.trace.clone())?;
+    let sealed = frozen::seal(vault, &approval, &frozen, &sight)?;
     note(row, |row| {
         let row = row.subject("approval", approval.id).report(&shape::asked_report(&approval).to_string());
         AuditEntry { action: "approval.request".into(), outcome: Outcome::Done, ..row }

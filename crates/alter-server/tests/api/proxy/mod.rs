@@ -6,6 +6,7 @@ mod described;
 mod limits;
 mod once;
 mod policies;
+mod through_proxy;
 
 use alter_testkit::provider::{Account, Credential, Provider};
 use serde_json::{Value, json};

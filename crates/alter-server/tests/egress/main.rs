@@ -1,6 +1,9 @@
 //! Outgoing calls: where they may go, what bounds them, whom they trust, and what their errors say.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should panic where it stands")]
 
+mod names;
+mod through_proxy;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -174,9 +177,9 @@ async fn whether_the_request_may_have_arrived_is_known() {
     }
 }
 
-/// A server over TLS with a certificate of its own, and that certificate as PEM.
-async fn with_tls() -> (Scripted, String) {
-    let made = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
+/// A server over TLS with a certificate of its own for these hosts, and that certificate as PEM.
+async fn with_tls(hosts: &[&str]) -> (Scripted, String) {
+    let made = rcgen::generate_simple_self_signed(hosts.iter().map(ToString::to_string).collect::<Vec<_>>()).unwrap();
     let (pem, key) = (made.cert.pem(), made.signing_key.serialize_pem());
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let config = rustls::ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
@@ -188,7 +191,7 @@ async fn with_tls() -> (Scripted, String) {
 
 #[tokio::test]
 async fn tls_needs_a_trusted_certificate() {
-    let (server, pem) = with_tls().await;
+    let (server, pem) = with_tls(&["127.0.0.1"]).await;
     let error = call(&usual(), &server.url("https"), PATIENT).await.unwrap_err();
     assert_eq!((error.code(), error.may_have_arrived()), ("egress_unreachable", false), "{error}");
 
