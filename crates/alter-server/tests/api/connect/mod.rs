@@ -10,7 +10,7 @@ use alter_testkit::oauth::{CLIENT_ID, CLIENT_SECRET, OAuthServer, Rotation};
 use http::Method;
 use serde_json::{Value, json};
 
-use crate::harness::{Answer, Signed};
+use crate::harness::{Answer, Signed, TestVault};
 use crate::issuer::Pair;
 use crate::people::People;
 use crate::people::browser::{Browser, Page};
@@ -26,7 +26,12 @@ pub struct Site {
 
 impl Site {
     pub async fn new() -> Self {
-        let (mut people, provider) = (People::new().await, OAuthServer::start(Rotation::None).expect("a free port"));
+        Self::of(TestVault::start().await).await
+    }
+
+    /// The same in a vault with settings of its own.
+    pub async fn of(vault: TestVault) -> Self {
+        let (mut people, provider) = (People::of(vault).await, OAuthServer::start(Rotation::None).expect("a free port"));
         let idp = json!({"issuer": people.issuer.url, "client_id": "vault", "client_secret": "s", "audiences": ["app"]});
         people.set(idp).await;
         people.key = people.vault.key(json!({"scopes": SCOPES})).await;
@@ -192,8 +197,12 @@ pub struct Started {
 
 impl Started {
     fn of(answer: Answer) -> Self {
-        let json = answer.json();
-        assert_eq!(answer.status, 200, "{json}");
+        assert_eq!(answer.status, 200, "{:?}", answer.json());
+        Self::told(answer.json())
+    }
+
+    /// What the answer to its making told.
+    pub fn told(json: Value) -> Self {
         let text = |name: &str| json[name].as_str().unwrap_or_else(|| panic!("{name} in {json}")).to_owned();
         Self { token: text("session_token"), url: text("connect_url"), answer: json }
     }

@@ -28,18 +28,27 @@ impl Page {
 
     /// The action of its only form, and its hidden fields.
     pub fn form(&self) -> (String, Vec<(String, String)>) {
-        let attribute = |tag: &str, name: &str| {
-            let start = tag.find(&format!("{name}=\""))? + name.len() + 2;
-            Some(tag[start..start + tag[start..].find('"')?].to_owned())
-        };
-        let tags = |name: &str| {
-            self.text.split(&format!("<{name} ")).skip(1).map(|rest| rest[..rest.find('>').unwrap_or(0)].to_owned()).collect::<Vec<_>>()
-        };
-        let action = attribute(&tags("form")[0], "action").expect("an action");
-        let hidden = tags("input").into_iter().filter(|tag| tag.contains("type=\"hidden\""));
-        let fields = hidden.map(|tag| (attribute(&tag, "name").expect("a name"), attribute(&tag, "value").expect("a value"))).collect();
+        let action = attribute(self.tags("form").next().expect("a form"), "action").expect("an action");
+        let hidden = self.tags("input").filter(|tag| tag.contains("type=\"hidden\""));
+        let fields = hidden.map(|tag| (attribute(tag, "name").expect("a name"), attribute(tag, "value").expect("a value"))).collect();
         (if action.starts_with('/') { format!("{}{action}", origin(&self.url)) } else { action }, fields)
     }
+
+    /// What there is to choose from under a name.
+    pub fn choices(&self, name: &str) -> Vec<String> {
+        let choices = self.tags("input").filter(|tag| tag.contains("type=\"radio\"") && attribute(tag, "name").as_deref() == Some(name));
+        choices.map(|tag| attribute(tag, "value").expect("a value")).collect()
+    }
+
+    /// The tags of a kind, without what is between them.
+    fn tags(&self, name: &str) -> impl Iterator<Item = &str> {
+        self.text.split(&format!("<{name} ")).skip(1).map(|rest| &rest[..rest.find('>').unwrap_or(0)]).collect::<Vec<_>>().into_iter()
+    }
+}
+
+fn attribute(tag: &str, name: &str) -> Option<String> {
+    let start = tag.find(&format!("{name}=\""))? + name.len() + 2;
+    Some(tag[start..start + tag[start..].find('"')?].to_owned())
 }
 
 fn origin(url: &str) -> String {

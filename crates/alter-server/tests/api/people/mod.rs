@@ -24,7 +24,12 @@ pub struct People {
 
 impl People {
     pub async fn new() -> Self {
-        let (vault, issuer) = (TestVault::start().await, World::with(vec![Pair::rsa(0).jwk("k")]).await);
+        Self::of(TestVault::start().await).await
+    }
+
+    /// The same in a vault with settings of its own.
+    pub async fn of(vault: TestVault) -> Self {
+        let issuer = World::with(vec![Pair::rsa(0).jwk("k")]).await;
         vault.made("/apps", json!({"name": "demo"})).await;
         let key = vault.key(json!({"scopes": ["idp_users:write"]})).await;
         let people = Self { vault, issuer, key };
