@@ -121,6 +121,11 @@ impl Provider {
         format!("http://{}", self.address())
     }
 
+    /// Closes every connection that a client keeps open, as a provider does after a while.
+    pub fn hang_up(&self) {
+        self.server.hang_up();
+    }
+
     /// Decides what happens to requests whose path begins with `prefix` (which begins and ends with a slash).
     pub fn open(&self, prefix: &str, account: Account) {
         lock(&self.state).accounts.insert(prefix.to_owned(), account);

@@ -1,9 +1,10 @@
 //! A thread-per-connection HTTP/1.1 server that stops when dropped.
 
+use std::collections::HashMap;
 use std::io::{self, BufReader, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -27,9 +28,36 @@ pub(crate) enum Reply {
 /// Decides what a request gets.
 pub(crate) type Handler = dyn Fn(Request) -> Reply + Send + Sync;
 
+/// The connections that are open, by a number of their own.
+#[derive(Default)]
+struct Connections(Mutex<HashMap<u64, TcpStream>>);
+
+impl Connections {
+    fn open(&self) -> MutexGuard<'_, HashMap<u64, TcpStream>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn close_all(&self) {
+        for connection in self.open().values() {
+            // One that has ended by itself needs no end.
+            let _ = connection.shutdown(Shutdown::Both);
+        }
+    }
+}
+
+/// A connection's place among those that are open; given up when its thread ends, in whatever way.
+struct Listed(Arc<Connections>, u64);
+
+impl Drop for Listed {
+    fn drop(&mut self) {
+        self.0.open().remove(&self.1);
+    }
+}
+
 /// A running server on 127.0.0.1.
 pub(crate) struct Server {
     address: SocketAddr,
+    connections: Arc<Connections>,
     stopping: Arc<AtomicBool>,
     acceptor: Option<JoinHandle<()>>,
 }
@@ -41,18 +69,30 @@ impl Server {
         let address = listener.local_addr()?;
         let stopping = Arc::new(AtomicBool::new(false));
         let stop = Arc::clone(&stopping);
+        let connections = Arc::new(Connections::default());
+        let kept = Arc::clone(&connections);
         let acceptor = thread::spawn(move || {
-            for connection in listener.incoming() {
+            for (number, connection) in (0..).zip(listener.incoming()) {
                 if stop.load(Ordering::SeqCst) {
                     return;
                 }
                 // A peer that went away between connect and accept is its own business.
                 let Ok(connection) = connection else { continue };
-                let handler = Arc::clone(&handler);
-                thread::spawn(move || serve(&connection, &*handler));
+                let Ok(copy) = connection.try_clone() else { continue };
+                kept.open().insert(number, copy);
+                let (handler, listed) = (Arc::clone(&handler), Listed(Arc::clone(&kept), number));
+                thread::spawn(move || {
+                    serve(&connection, &*handler);
+                    drop(listed);
+                });
             }
         });
-        Ok(Self { address, stopping, acceptor: Some(acceptor) })
+        Ok(Self { address, connections, stopping, acceptor: Some(acceptor) })
+    }
+
+    /// Closes every connection that is open, and goes on listening.
+    pub(crate) fn hang_up(&self) {
+        self.connections.close_all();
     }
 
     pub(crate) fn address(&self) -> SocketAddr {
@@ -69,6 +109,7 @@ impl Drop for Server {
             // The accept loop cannot panic, so there is nothing to learn from the result.
             let _ = acceptor.join();
         }
+        self.connections.close_all();
     }
 }
 

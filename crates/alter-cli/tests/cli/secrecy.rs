@@ -1,4 +1,4 @@
-//! A credential that was stored and served many times, and the keys around it: nowhere that an operator, a thief of the disk or a core dump
+//! A credential that was stored, served and used by the vault itself many times, and the keys around it: nowhere that an operator, a thief of the disk or a core dump
 //! would find them. Every search proves that it would have.
 
 use std::fs;
@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use alter_sdk::{App, CaCertificates, Request};
+use alter_sdk::{App, CaCertificates, Proxied, ProxyRequest, Request, WaitForApproval};
 use alter_testkit::provider::{Account, Credential, Provider};
 use memchr::memmem;
 use serde_json::{Value, json};
@@ -34,13 +34,16 @@ struct Stage {
     api_key: String,
     operator_key: String,
     grant: String,
+    /// One whose calls people have to agree to.
+    held_grant: String,
     certificate: Option<PathBuf>,
 }
 
 impl Stage {
     fn set(tls: bool) -> Self {
         let (folder, data) = made();
-        let mut variables = vec![("ALTER_LOG", "trace".to_owned())];
+        let provider = Provider::start().expect("a provider");
+        let mut variables = vec![("ALTER_LOG", "trace".to_owned()), ("ALTER_EGRESS_ALLOW", provider.address().to_string())];
         let certificate = tls.then(|| certify(folder.path()));
         if let Some(certificate) = &certificate {
             variables.push(("ALTER_TLS_CERT", certificate.display().to_string()));
@@ -49,22 +52,27 @@ impl Stage {
         let variables: Vec<(&str, &str)> = variables.iter().map(|(name, value)| (*name, value.as_str())).collect();
         let log = fs::File::create(folder.path().join("log")).expect("made");
         let vault = Running::start(&data, &variables, Stdio::from(log));
-        let provider = Provider::start().expect("a provider");
         let credential = Credential::Header { name: "authorization".into(), value: format!("Bearer {CREDENTIAL}") };
         provider.open("/v1/", Account { credentials: vec![credential], answer: None });
         let operator_key = fs::read_to_string(data.join("operator.key")).expect("readable").trim().to_owned();
-        let mut stage = Self { folder, data, vault, provider, api_key: String::new(), operator_key, grant: String::new(), certificate };
+        let (api_key, grant, held_grant) = (String::new(), String::new(), String::new());
+        let mut stage = Self { folder, data, vault, provider, api_key, operator_key, grant, held_grant, certificate };
         stage.furnish();
         stage
     }
 
     fn furnish(&mut self) {
         self.run(&["app", "create", "demo"], "");
-        self.api_key = self.run(&["key", "create"], "")["api_key"].as_str().expect("a key").to_owned();
+        let scopes = ["--scope", "tokens:retrieve", "--scope", "proxy:execute"];
+        self.api_key = self.run(&[&["key", "create"][..], &scopes].concat(), "")["api_key"].as_str().expect("a key").to_owned();
         let host = self.provider.address().to_string();
         self.run(&["secret", "create", "mail", "--bearer", "--allow-host", &host, "--stdin"], REPLACED);
         self.run(&["secret", "update", "mail", "--stdin"], CREDENTIAL);
-        self.grant = self.run(&["grant", "create", "--secret", "mail"], "")["grant_id"].as_str().expect("a grant").to_owned();
+        let grant = |more: &[&str]| {
+            let made = self.run(&[&["grant", "create", "--secret", "mail"], more].concat(), "");
+            made["grant_id"].as_str().expect("a grant").to_owned()
+        };
+        (self.grant, self.held_grant) = (grant(&[]), grant(&["--label", "held", "--requires-approval"]));
     }
 
     /// The first record that a command prints.
@@ -97,6 +105,7 @@ impl Stage {
                     assert_eq!(call.await.expect("no panic").expect("an answer"), 200);
                 }
             }
+            self.have_it_used(&app, &url).await;
             let elsewhere = app.request(Request::get("https://elsewhere.example/").grant_id(self.grant.clone())).await;
             assert_eq!(elsewhere.expect_err("not its host").code(), "blocked_destination");
             let stranger = alter_core::key::KeyKind::Runtime.generate().expect("random");
@@ -116,6 +125,23 @@ impl Stage {
                 assert!(!answer.contains(CREDENTIAL), "{answer}");
             }
         }
+    }
+
+    /// Has the vault make calls itself, one of them after an operator has agreed to it.
+    async fn have_it_used(&self, app: &App, url: &str) {
+        for n in 0..CALLS / AT_A_TIME {
+            let call = ProxyRequest::new().grant_id(self.grant.as_str()).json(json!({"n": n})).idempotency_key(format!("call-{n}"));
+            let made = app.proxy_request("POST", url, call).await.expect("an answer");
+            assert!(matches!(&made, Proxied::Answered(result) if result.status_code == 200), "{made:?}");
+        }
+        let held = app.proxy_request("GET", url, ProxyRequest::new().grant_id(self.held_grant.as_str())).await.expect("it waits");
+        let Proxied::Pending(pending) = held else { panic!("nobody was asked: {held:?}") };
+        self.run(&["approval", "approve", &pending.approval_id, "--yes"], "");
+        let waited = app.await_approval(&pending.approval_id, WaitForApproval::new().timeout(PATIENCE)).await.expect("a result");
+        assert_eq!(waited.status_code, 200);
+        let elsewhere = ProxyRequest::new().grant_id(self.grant.as_str());
+        let refused = app.proxy_request("GET", "https://elsewhere.example/", elsewhere).await;
+        assert_eq!(refused.expect_err("not its host").code(), "blocked_destination");
     }
 
     fn app(&self, key: &str) -> App {
@@ -179,10 +205,12 @@ fn master_key(data: &Path) -> (String, Vec<u8>) {
     (text, bytes)
 }
 
-/// Once the clients have gone, nothing of what they sent or got is left in the vault.
+/// Once the clients have gone, nothing of what they sent or got is left in the vault, and nothing of what it sent itself once the provider has gone, too: as
+/// long as a connection is kept, the bytes of its last request lie in its buffer.
 fn nothing_stays_in_memory(tls: bool) {
     let stage = Stage::set(tls);
     stage.use_it();
+    stage.provider.hang_up();
     let (master_text, master_bytes) = master_key(&stage.data);
     // The master key is in use, in one form: the search finds it.
     stage.wait_for_memory("the master key", &master_bytes, true);
@@ -237,6 +265,7 @@ fn nothing_is_written(tls: bool, in_the_log: &[&str]) {
     stage.use_it();
     let audit = stage.vault.alter(&["audit", "tail", "--limit", "1000", "--json"], stage.trusted().as_slice(), "").stdout;
     holds_no_secret(&stage, "the audit", audit.as_bytes(), "token.retrieve");
+    holds_no_secret(&stage, "the audit", audit.as_bytes(), "proxy.answer");
     // While it runs there are the write-ahead log and its index as well.
     files_hold_no_secret(&stage, &["vault.db", "vault.db-wal", "vault.db-shm"]);
     stage.vault.signal("TERM");
