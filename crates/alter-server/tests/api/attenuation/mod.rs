@@ -48,7 +48,7 @@ impl Dice {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_that_is_made_reaches_further_than_the_request_that_made_it() {
-    let site = Site::of(TestVault::start_in(&[("ALTER_RATE_LIMIT_RPM", "10000000")]).await).await;
+    let site = Site::of(&[("ALTER_RATE_LIMIT_RPM", "10000000")]).await;
     let world = furnished(&site).await;
     let (site, world) = (Arc::new(site), Arc::new(Mutex::new(world)));
     let browsers = Arc::new(tokio::sync::Mutex::new(()));

@@ -26,12 +26,15 @@ pub struct Site {
 
 impl Site {
     pub async fn new() -> Self {
-        Self::of(TestVault::start().await).await
+        Self::of(&[]).await
     }
 
     /// The same in a vault with settings of its own.
-    pub async fn of(vault: TestVault) -> Self {
-        let (mut people, provider) = (People::of(vault).await, OAuthServer::start(Rotation::None).expect("a free port"));
+    pub async fn of(env: &[(&str, &str)]) -> Self {
+        let provider = OAuthServer::start(Rotation::None).expect("a free port");
+        let host = provider.host();
+        let env = [env, &[("ALTER_EGRESS_ALLOW", &host)]].concat();
+        let mut people = People::of(TestVault::start_in(&env).await).await;
         let idp = json!({"issuer": people.issuer.url, "client_id": "vault", "client_secret": "s", "audiences": ["app"]});
         people.set(idp).await;
         people.key = people.vault.key(json!({"scopes": SCOPES})).await;

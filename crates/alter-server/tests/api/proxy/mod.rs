@@ -5,6 +5,7 @@ mod calls;
 mod described;
 mod limits;
 mod once;
+mod people;
 mod policies;
 mod through_proxy;
 
