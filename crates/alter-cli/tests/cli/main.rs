@@ -27,4 +27,5 @@ mod stopping;
 mod store;
 mod telemetry;
 mod tls;
+mod two_vaults;
 mod world;

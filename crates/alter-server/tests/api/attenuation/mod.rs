@@ -13,7 +13,6 @@ use alter_server::api::KNOWN_SCOPES;
 use serde_json::{Value, json};
 
 use crate::connect::Site;
-use crate::harness::TestVault;
 use model::{Agent, World, grant, key};
 use walk::{ROUTES, walk};
 
