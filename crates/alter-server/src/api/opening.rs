@@ -1,7 +1,7 @@
 //! Opening the credential behind a grant for one call: everything that does not depend on whether the client makes the call or the vault.
 //!
-//! The order: state of grant and credential, destination, then what the call means to do ([`Usage`]). A login is judged whole before it is refreshed, and
-//! read and judged again after.
+//! The order: state of grant and credential, destination, then what the call means to do ([`Usage`]). What was judged ([`judge`]) can be opened ([`open`]).
+//! A login is judged whole before it is refreshed, and read and judged again after.
 
 use serde_json::{Value, json};
 
@@ -15,6 +15,7 @@ use super::refusal::Refusal;
 use super::token::{grant_deleted, grant_expired, grant_revoked};
 use crate::audit::AuditEntry;
 use crate::model::{Credential, CredentialState, GrantStatus, ManagedSecret, Opens, SecretStatus};
+use crate::oauth::registration::Registered;
 use crate::store::{Effect, GrantAccess};
 
 /// What a call means to do with a credential.
@@ -27,6 +28,16 @@ pub trait Usage: Sync {
     /// # Errors
     /// Why the grant is not for this.
     fn judge(&self, vault: &Vault, access: &GrantAccess) -> impl Future<Output = Result<Self::Terms, Refusal>> + Send;
+}
+
+/// A grant that was judged for a call, and opened for nothing yet.
+pub struct Judged<Terms> {
+    /// What was judged.
+    pub access: GrantAccess,
+    /// On what terms it may be used.
+    pub terms: Terms,
+    /// Where a login comes from.
+    registered: Option<Registered>,
 }
 
 /// An opened credential.
@@ -46,41 +57,42 @@ impl<Terms> Opened<Terms> {
     }
 }
 
-/// Judges a grant for a call to `url` and opens its credential, a login refreshed first when it is due.
+/// Judges a grant for a call to `url`.
 ///
 /// # Errors
-/// 400 `grant_revoked`, `credential_revoked`; 403 `grant_expired`; 410 `grant_deleted`; 422 `blocked_destination`; the refresh's; those of `usage`.
-pub async fn open<U: Usage>(
+/// 400 `grant_revoked`, `credential_revoked`; 403 `grant_expired`; 410 `grant_deleted`; 422 `blocked_destination`; those of `usage`.
+pub async fn judge<U: Usage>(
     vault: &Vault,
     access: GrantAccess,
     url: &str,
     usage: &U,
     row: &mut AuditEntry,
-) -> Result<Opened<U::Terms>, Refusal> {
-    if let (Opens::Login(_), Some(credential)) = (access.grant.opens, &access.credential) {
+) -> Result<Judged<U::Terms>, Refusal> {
+    let registered = if let (Opens::Login(_), Some(credential)) = (access.grant.opens, &access.credential) {
         note(row, |row| row.provider(&credential.provider));
-        return open_login(vault, &access, credential, url, usage).await;
-    }
-    let terms = judge(vault, &access, url, usage, row).await?;
-    let answer = secret_answer(vault, &access, secret_of(&access)?)?;
-    Ok(Opened { access, terms, answer })
+        Some(login::judge(vault, &access, credential, url).await?)
+    } else {
+        let secret = secret_of(&access)?;
+        note(row, |row| row.provider(&secret.slug));
+        judge_state(vault, &access, secret)?;
+        destination::judge(url, &secret.allowed_hosts)?;
+        None
+    };
+    let terms = usage.judge(vault, &access).await?;
+    Ok(Judged { access, terms, registered })
 }
 
-/// Judges a grant for a call to `url`, and opens nothing.
+/// Opens the credential of a grant that was judged for the same call, a login refreshed first when it is due.
 ///
 /// # Errors
-/// As of [`open`], but for the refresh's.
-pub async fn judge<U: Usage>(vault: &Vault, access: &GrantAccess, url: &str, usage: &U, row: &mut AuditEntry) -> Result<U::Terms, Refusal> {
-    if let (Opens::Login(_), Some(credential)) = (access.grant.opens, &access.credential) {
-        note(row, |row| row.provider(&credential.provider));
-        login::judge(vault, access, credential, url).await?;
-    } else {
-        let secret = secret_of(access)?;
-        note(row, |row| row.provider(&secret.slug));
-        judge_state(vault, access, secret)?;
-        destination::judge(url, &secret.allowed_hosts)?;
+/// The refresh's; for a login, as of [`judge`].
+pub async fn open<U: Usage>(vault: &Vault, judged: Judged<U::Terms>, url: &str, usage: &U) -> Result<Opened<U::Terms>, Refusal> {
+    let Judged { access, terms, registered } = judged;
+    if let (Some(registered), Some(credential)) = (&registered, &access.credential) {
+        return open_login(vault, &access, credential, registered, url, usage).await;
     }
-    usage.judge(vault, access).await
+    let answer = secret_answer(vault, &access, secret_of(&access)?)?;
+    Ok(Opened { access, terms, answer })
 }
 
 /// The managed secret that places what the grant opens.
@@ -110,12 +122,11 @@ async fn open_login<U: Usage>(
     vault: &Vault,
     access: &GrantAccess,
     credential: &Credential,
+    registered: &Registered,
     url: &str,
     usage: &U,
 ) -> Result<Opened<U::Terms>, Refusal> {
-    let registered = login::judge(vault, access, credential, url).await?;
-    usage.judge(vault, access).await?;
-    login::make_fresh(vault, &access.grant, credential, &registered).await?;
+    login::make_fresh(vault, &access.grant, credential, registered).await?;
     let access = find(vault, access.grant.app, access.grant.id).await?;
     let credential = access.credential.as_ref().ok_or_else(grant_deleted)?;
     login::judge(vault, &access, credential, url).await?;

@@ -10,7 +10,7 @@ use super::addressing::{Wanted, invalid, text};
 use super::judge::policy::Asking;
 use super::judge::request_rule::RequestRule;
 use super::judge::{self, agent};
-use super::opening::{Usage, open};
+use super::opening::{self, Usage};
 use super::pipeline::{Admitted, Answer, Call, Verdict, note};
 use super::proxy::OnBehalf;
 use super::refusal::Refusal;
@@ -33,7 +33,8 @@ impl Call for RetrieveToken {
         let on_behalf = OnBehalf::of(vault, request.key.app, asked.user_token.as_deref()).await?;
         let access = asked.wanted.find(vault, request, on_behalf.as_ref().map(OnBehalf::membership), row).await?;
         let retrieval = Retrieval { request, session_age: on_behalf.as_ref().and_then(OnBehalf::session_age) };
-        let opened = open(vault, access, &asked.url, &retrieval, row).await?;
+        let judged = opening::judge(vault, access, &asked.url, &retrieval, row).await?;
+        let opened = opening::open(vault, judged, &asked.url, &retrieval).await?;
         let counted = opened.terms.iter().cloned().map(Effect::CountCall);
         let effects = counted.chain([opened.effect()]).collect();
         Ok(Verdict { effects, answer: Answer::Json(opened.answer) })

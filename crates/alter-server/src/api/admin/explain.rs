@@ -102,8 +102,8 @@ pub async fn explain(State(vault): State<Arc<Vault>>, Path(app): Path<String>, b
     let (decision, outcome) = weigh(&vault, &compiled(&all(&vault, &app, &asked).await?)?, &asking, &seen).await;
     // Nothing is recorded of a call that nobody makes.
     let mut row = AuditEntry::new(ChainId::App(app.id), "policy.explain", Outcome::Done);
-    let own = opening::judge(&vault, &access, &asked.url, &OwnRules { agent: agent.as_ref(), call }, &mut row).await;
-    let outcome = own.and(outcome);
+    let own = opening::judge(&vault, access.clone(), &asked.url, &OwnRules { agent: agent.as_ref(), call }, &mut row).await;
+    let outcome = own.map(drop).and(outcome);
     Ok(Json(answer(known.as_ref(), decision.as_ref(), outcome, &access, agent.as_ref())))
 }
 

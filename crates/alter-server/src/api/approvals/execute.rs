@@ -13,6 +13,7 @@ use super::attend::{self, Turn};
 use super::{frozen, trail};
 use crate::api::Vault;
 use crate::api::addressing::Wanted;
+use crate::api::opening;
 use crate::api::pipeline::{Admitted, COMMIT_DEADLINE, declined_refusal, judge_key, may_be_judged_again, note};
 use crate::api::proxy::{Departure, OnBehalf, Once, Prepared, ProxiedUse, ProxyRequest, SCOPE, Sight, prepare};
 use crate::api::refusal::Refusal;
@@ -152,7 +153,8 @@ async fn ready(vault: &Vault, stored: &StoredApproval, row: &mut AuditEntry) -> 
     let access = asked.wanted.find(vault, &request, frozen.on_behalf.as_ref().map(OnBehalf::membership), row).await?;
     let once = Once::stored(vault, &request, &asked, approval.grant).await?;
     let usage = ProxiedUse::new(&request, &asked, frozen.on_behalf.as_ref().and_then(OnBehalf::session_age));
-    let prepared = prepare(vault, asked, access, &usage, Some(&approval.digest), row).await?;
+    let judged = opening::judge(vault, access, &asked.url.to_text(), &usage, row).await?;
+    let prepared = prepare(vault, asked, judged, &usage, Some(&approval.digest)).await?;
     Ok(Ready { prepared, once, sight })
 }
 

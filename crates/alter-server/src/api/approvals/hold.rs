@@ -7,25 +7,23 @@ use http::StatusCode;
 
 use super::{frozen, shape};
 use crate::api::Vault;
-use crate::api::opening;
+use crate::api::opening::Judged;
 use crate::api::pipeline::{Admitted, Answer, Verdict, note};
-use crate::api::proxy::{OnBehalf, Once, ProxiedUse, ProxyRequest, Sight};
+use crate::api::proxy::{OnBehalf, Once, ProxyRequest, Sight, Terms};
 use crate::api::refusal::Refusal;
 use crate::audit::{AuditEntry, AuditUrl, Outcome};
 use crate::model::{About, Approval, ApprovalId, ApprovalStatus, Approver, Gate, GateId};
-use crate::store::{Effect, GrantAccess};
+use crate::store::Effect;
 
 /// How long people have unless the app's operator says otherwise.
 const USUAL_LIFE: Duration = Duration::from_secs(60 * 60);
 
 /// A call that people have to agree to.
-pub struct Held<'a> {
+pub struct Held {
     /// What is asked for.
     pub asked: ProxyRequest,
-    /// The grant.
-    pub access: GrantAccess,
-    /// The use of it.
-    pub usage: ProxiedUse<'a>,
+    /// The grant, judged as if the call left now: what would be refused is refused at once, and nobody is asked about it.
+    pub judged: Judged<Terms>,
     /// The person on whose behalf it is asked.
     pub on_behalf: Option<OnBehalf>,
     /// Who has to agree: one of each.
@@ -34,15 +32,14 @@ pub struct Held<'a> {
     pub once: Option<Once>,
 }
 
-/// Judges the call as if it left now, and keeps it. What would be refused is refused at once; nobody is asked about it.
+/// Keeps the call.
 ///
 /// # Errors
-/// As of [`opening::judge`]; 403 `redact_discharge_failed`.
-pub async fn hold(vault: &Vault, request: &Admitted<'_>, held: Held<'_>, row: &mut AuditEntry) -> Result<Verdict, Refusal> {
-    let Held { mut asked, access, usage, on_behalf, gates, once } = held;
-    let terms = opening::judge(vault, &access, &asked.url.to_text(), &usage, row).await?;
-    asked.redact(&terms.redaction)?;
-    let (grant, sight) = (&access.grant, Sight::of(&asked));
+/// 403 `redact_discharge_failed`.
+pub async fn hold(vault: &Vault, request: &Admitted<'_>, held: Held, row: &mut AuditEntry) -> Result<Verdict, Refusal> {
+    let Held { mut asked, judged, on_behalf, gates, once } = held;
+    asked.redact(&judged.terms.redaction)?;
+    let (grant, sight) = (&judged.access.grant, Sight::of(&asked));
     let app = vault.store.app(grant.app).await?.ok_or_else(Refusal::internal)?;
     let now = vault.clock.now();
     let life = app.settings.approvals.lasts_seconds.map_or(USUAL_LIFE, Duration::from_secs);

@@ -35,12 +35,12 @@ use time::OffsetDateTime;
 use super::Vault;
 use super::approvals::{self, Held};
 use super::body;
-use super::opening::{judge, open};
+use super::opening::{self, Judged};
 use super::pipeline::{self, Admitted, Answer, Call, Verdict, note};
 use super::refusal::Refusal;
 use crate::audit::{AuditEntry, Outcome};
 use crate::egress::AGENT;
-use crate::store::{Effect, GrantAccess};
+use crate::store::Effect;
 
 pub use departure::{Departure, LONGEST_CALL};
 pub use on_behalf::OnBehalf;
@@ -95,13 +95,12 @@ impl Call for RunProxied {
             return Ok(Verdict { effects: Vec::new(), answer: before });
         }
         let usage = ProxiedUse::new(request, &asked, on_behalf.as_ref().and_then(OnBehalf::session_age));
-        // Only policies may ask for people's agreement because of what the call is.
-        let terms = if access.has_policies { judge(vault, &access, &asked.url.to_text(), &usage, row).await? } else { Terms::default() };
-        let gates = usage.gates(&access, &terms);
+        let judged = opening::judge(vault, access, &asked.url.to_text(), &usage, row).await?;
+        let gates = usage.gates(&judged.access, &judged.terms);
         if !gates.is_empty() {
-            return approvals::hold(vault, request, Held { asked, access, usage, on_behalf, gates, once }, row).await;
+            return approvals::hold(vault, request, Held { asked, judged, on_behalf, gates, once }, row).await;
         }
-        let prepared = prepare(vault, asked, access, &usage, None, row).await?;
+        let prepared = prepare(vault, asked, judged, &usage, None).await?;
         let departure = Departure { request: prepared.request, row: row.clone(), once: once.clone(), approval: None };
         let effects = once.map(|once| once.begin(None)).into_iter().chain(prepared.effects).collect();
         Ok(Verdict { effects, answer: Answer::Later(Box::new(departure)) })
@@ -116,19 +115,18 @@ pub struct Prepared {
     pub effects: Vec<Effect>,
 }
 
-/// Judges the use of a grant for a call, and puts the credential into it. With `approved`, the digest of what people have agreed to, nothing else leaves.
+/// Opens the credential of a grant that was judged for a call, and puts it in. With `approved`, the digest of what people have agreed to, nothing else leaves.
 ///
 /// # Errors
-/// As of [`open`]; 403 `redact_discharge_failed`; 422 `query_too_long`; 409 `approval_void` if it is another call by now.
+/// As of [`opening::open`]; 403 `redact_discharge_failed`; 422 `query_too_long`; 409 `approval_void` if it is another call by now.
 pub async fn prepare(
     vault: &Vault,
     mut asked: ProxyRequest,
-    access: GrantAccess,
+    judged: Judged<Terms>,
     usage: &ProxiedUse<'_>,
     approved: Option<&[u8; 32]>,
-    row: &mut AuditEntry,
 ) -> Result<Prepared, Refusal> {
-    let opened = open(vault, access, &asked.url.to_text(), usage, row).await?;
+    let opened = opening::open(vault, judged, &asked.url.to_text(), usage).await?;
     if approved.is_none() && !usage.gates(&opened.access, &opened.terms).is_empty() {
         let message = "The rules for this call have just changed: people have to agree to it now. Ask for it again.";
         return Err(Refusal::new(StatusCode::CONFLICT, "changed_meanwhile", message));
