@@ -22,6 +22,7 @@ use std::path::Path;
 use crate::bench::machine::Machine;
 use crate::bench::results::Results;
 use crate::bench::stub::Stub;
+use crate::bench::vault::Load;
 use crate::bench::workshop::{Profile, Workshop};
 use crate::project::Project;
 use crate::report::{Checks, Failure, Report};
@@ -41,7 +42,12 @@ impl Plan {
             profile: Profile::Release,
             calls: calls::Plan { rounds, callers: &[1, 16, 64], calls: 3200 },
             startups: 3 * rounds,
-            vault: vault::Plan { grants: &[1_000, 100_000], callers: 16, calls: 20_000, rounds },
+            vault: vault::Plan {
+                loads: const { &[Load::new(1_000, 0), Load::new(100_000, 0), Load::new(1_000, 20)] },
+                callers: 16,
+                calls: 20_000,
+                rounds,
+            },
         }
     }
 
@@ -51,7 +57,7 @@ impl Plan {
             profile: Profile::Development,
             calls: calls::Plan { rounds: 1, callers: &[1, 16], calls: 160 },
             startups: 1,
-            vault: vault::Plan { grants: &[10, 20], callers: 16, calls: 100, rounds: 1 },
+            vault: vault::Plan { loads: const { &[Load::new(10, 0), Load::new(20, 2)] }, callers: 16, calls: 100, rounds: 1 },
         }
     }
 }

@@ -67,6 +67,9 @@ pub struct Span {
 pub struct Vault {
     /// Grants that are stored.
     pub grants: usize,
+    /// Policies of the application.
+    #[serde(default)]
+    pub policies: usize,
     /// Callers at a time.
     pub callers: usize,
     /// Token calls in each round.
@@ -75,6 +78,16 @@ pub struct Vault {
     pub cpu: Spread,
     /// Time that passed, in seconds for 1000 calls.
     pub wall: Spread,
+}
+
+impl Vault {
+    /// What it holds, in words.
+    pub fn stored(&self) -> String {
+        match self.policies {
+            0 => format!("{} grants", self.grants),
+            policies => format!("{} grants, {policies} policies", self.grants),
+        }
+    }
 }
 
 /// Several measurements of one thing.
@@ -175,6 +188,6 @@ pub mod samples {
 
     /// A vault with so many grants and this processor time.
     pub fn vault(grants: usize, cpu: f64) -> Vault {
-        Vault { grants, callers: 16, calls_per_round: 100, cpu: spread(cpu), wall: spread(cpu) }
+        Vault { grants, policies: 0, callers: 16, calls_per_round: 100, cpu: spread(cpu), wall: spread(cpu) }
     }
 }

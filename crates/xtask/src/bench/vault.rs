@@ -21,14 +21,30 @@ const MAKERS: usize = 64;
 /// How much is measured.
 #[derive(Debug, Clone, Copy)]
 pub struct Plan {
-    /// Numbers of stored grants, one vault for each.
-    pub grants: &'static [usize],
+    /// What is stored, in a vault for each.
+    pub loads: &'static [Load],
     /// Callers at a time.
     pub callers: usize,
     /// Token calls of a measurement.
     pub calls: usize,
     /// Measurements of each vault, in turn.
     pub rounds: usize,
+}
+
+/// What a vault holds.
+#[derive(Debug, Clone, Copy)]
+pub struct Load {
+    /// Grants of one secret.
+    pub grants: usize,
+    /// Policies of the application, about other providers: each is judged for every call, and lets it pass.
+    pub policies: usize,
+}
+
+impl Load {
+    /// So many of each.
+    pub const fn new(grants: usize, policies: usize) -> Self {
+        Self { grants, policies }
+    }
 }
 
 /// A vault with its load, and what was measured of it.
@@ -48,9 +64,9 @@ struct Made {
 /// Starts and fills the vaults, and measures them in turn; `None` if a step failed.
 pub fn measure(workshop: &Workshop, report: &mut Report, plan: Plan) -> Option<Vec<Vault>> {
     let mut stages = Vec::new();
-    for &grants in plan.grants {
-        let name = format!("a vault with {grants} grants");
-        stages.push(report.value(&name, || Ok((Stage::set(workshop, grants, plan)?, Checks::NONE)))?);
+    for &load in plan.loads {
+        let name = format!("a vault with {} grants and {} policies", load.grants, load.policies);
+        stages.push(report.value(&name, || Ok((Stage::set(workshop, load, plan)?, Checks::NONE)))?);
     }
     report
         .step("token calls to each vault, in turn", || {
@@ -71,21 +87,22 @@ pub fn measure(workshop: &Workshop, report: &mut Report, plan: Plan) -> Option<V
         stages.iter().try_for_each(|stage| stage.verify(plan))?;
         Ok(Checks::passed(stages.len() as u64))
     });
-    let row = |(stage, &grants): (Stage, &usize)| {
+    let row = |(stage, &load): (Stage, &Load)| {
         let per_thousand = |values: Vec<f64>| Spread::of(values.into_iter().map(|seconds| seconds * 1000.0 / count(plan.calls)).collect());
         Some(Vault {
-            grants,
+            grants: load.grants,
+            policies: load.policies,
             callers: plan.callers,
             calls_per_round: plan.calls,
             cpu: per_thousand(stage.cpu)?,
             wall: per_thousand(stage.wall)?,
         })
     };
-    stages.into_iter().zip(plan.grants).map(row).collect()
+    stages.into_iter().zip(plan.loads).map(row).collect()
 }
 
 impl Stage {
-    fn set(workshop: &Workshop, grants: usize, plan: Plan) -> Result<Self, Failure> {
+    fn set(workshop: &Workshop, load: Load, plan: Plan) -> Result<Self, Failure> {
         let process = Process::start(&workshop.alter)?;
         process.records(&["app", "create", "bench"], "")?;
         let secret = ["secret", "create", "bench", "--app", "bench", "--allow-host", "api.example.com", "--bearer", "--stdin"];
@@ -100,11 +117,13 @@ impl Stage {
             warm_up: 0,
             calls: plan.calls,
         };
-        order.grants = make_grants(workshop, &process, &order, grants)?;
+        order.grants = make_grants(workshop, &process, &order, load.grants)?;
+        make_policies(&process, load.policies)?;
         let mut command = Command::new(&workshop.programs);
         command.arg("vault-tokens");
         workshop.surround(&mut command);
-        let load = Worker::start("the load", command, workshop.scratch.path().join(format!("load-{grants}.log")))?;
+        let log = workshop.scratch.path().join(format!("load-{}-{}.log", load.grants, load.policies));
+        let load = Worker::start("the load", command, log)?;
         Ok(Self { process, load, order, cpu: Vec::new(), wall: Vec::new() })
     }
 
@@ -124,6 +143,18 @@ impl Stage {
         }
         Err(Failure::new(format!("{wanted} token calls were answered, but the audit has {rows} rows")))
     }
+}
+
+/// Saves policies that are about other providers than the one that is used.
+fn make_policies(process: &Process, policies: usize) -> Result<(), Failure> {
+    for n in 0..policies {
+        let source = format!(
+            "forbid (principal, action, resource in Provider::\"other-{n}\")\n\
+             unless {{ context.source.isInRange(ip(\"127.0.0.0/8\")) && context.minute >= {n} && context.user == \"user-{n}\" }};"
+        );
+        process.records(&["policy", "create", &format!("policy-{n}"), "--app", "bench", "--stdin"], &source)?;
+    }
+    Ok(())
 }
 
 /// Makes grants as an operator, over HTTP; gives their ids.
