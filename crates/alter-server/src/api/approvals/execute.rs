@@ -95,7 +95,7 @@ async fn run(vault: &Vault, id: ApprovalId) -> Result<(), Refusal> {
         match vault.commit(commit, Instant::now() + COMMIT_DEADLINE).await {
             Ok(_) => {
                 let approval = Some(Leaving { approval: Box::new(leaving), sight: ready.sight });
-                let departure = Departure { request: ready.prepared.request, row, once: ready.once, approval };
+                let departure = Departure { request: ready.prepared.request, scrub: ready.prepared.scrub, row, once: ready.once, approval };
                 // How it ended is on record; who asked reads it there.
                 drop(departure.carry_out(vault).await);
                 return Ok(());

@@ -11,6 +11,7 @@ use http::{HeaderMap, StatusCode};
 use serde_json::{Value, json};
 
 use super::once::Once;
+use super::scrub::Scrub;
 use crate::api::Vault;
 use crate::api::approvals::Leaving;
 use crate::api::pipeline::{Answer, COMMIT_DEADLINE};
@@ -34,6 +35,8 @@ const OF_THE_CONNECTION: &[&str] = &["connection", "keep-alive", "proxy-authenti
 pub struct Departure {
     /// The request with the credential in it.
     pub request: http::Request<Bytes>,
+    /// Takes the credential out of the answer.
+    pub scrub: Scrub,
     /// The row of its intent, for the row of its end.
     pub row: AuditEntry,
     /// The key under which it runs.
@@ -62,7 +65,7 @@ impl Departure {
     /// # Errors
     /// As of [`Departure::go`].
     pub async fn carry_out(self, vault: &Vault) -> Result<Answer, Refusal> {
-        let Self { request, row, once, approval } = self;
+        let Self { request, scrub, row, once, approval } = self;
         let began = Instant::now();
         let limits = Limits { timeout: PROVIDER_DEADLINE, answer_bytes: MOST_BYTES };
         let outcome = vault.outbound.send_bounded(request, limits).await;
@@ -70,9 +73,12 @@ impl Departure {
         let row = AuditEntry { action: "proxy.answer".into(), outcome: Outcome::Done, reason: None, context: None, ..row };
         match outcome {
             Ok(bounded) => {
-                let answer = told(&bounded, took);
-                let report =
-                    json!({ "status_code": answer["status_code"], "duration_ms": took, "body_bytes": bounded.answer.body().len() });
+                let (answer, repeated) = told(&bounded, &scrub, took);
+                let body_bytes = bounded.answer.body().len();
+                let mut report = json!({ "status_code": answer["status_code"], "duration_ms": took, "body_bytes": body_bytes });
+                if repeated {
+                    report["credential_removed"] = true.into();
+                }
                 let kept = || {
                     let of_key = once.as_ref().map(|once| once.answered(vault, &answer)).transpose()?;
                     let of_approval = approval.as_ref().map(|leaving| leaving.executed(vault, &answer)).transpose()?;
@@ -113,33 +119,46 @@ async fn record(vault: &Vault, row: &AuditEntry, kept: impl Fn() -> Result<Vec<E
     }
 }
 
-/// What the client is told: the contract's `ApprovalResult`.
-fn told(bounded: &Bounded, took: u64) -> Value {
+/// What the client is told: the contract's `ApprovalResult`, and whether the provider had repeated the credential.
+fn told(bounded: &Bounded, scrub: &Scrub, took: u64) -> (Value, bool) {
     let answer = &bounded.answer;
     let status = answer.status().as_u16();
+    let (body, in_body) = scrub.bytes(answer.body());
+    let (headers, in_headers) = headers(answer.headers(), scrub);
+    let repeated = in_body || in_headers;
     let hint = match status {
+        _ if repeated => Some("The provider's answer repeated the credential, which was taken out of it."),
         401 => Some("The provider did not accept the credential: connect again, or have an operator replace the secret."),
         403 => Some("The provider knows the credential and does not allow this: its scopes or the account's rights may be too small."),
         _ => None,
     };
-    json!({
+    let told = json!({
         "status_code": status,
-        "headers": headers(answer.headers()),
-        "body_b64": STANDARD.encode(answer.body()),
+        "headers": headers,
+        "body_b64": STANDARD.encode(&body),
         "body_truncated": bounded.truncated,
         "duration_ms": took,
         "credential_hint": hint,
-    })
+    });
+    (told, repeated)
 }
 
-/// One value per name, as the contract has it.
-fn headers(headers: &HeaderMap) -> BTreeMap<&str, String> {
+/// One value per name, as the contract has it, and whether the credential was in one.
+fn headers<'a>(headers: &'a HeaderMap, scrub: &Scrub) -> (BTreeMap<&'a str, String>, bool) {
     let names = headers.keys().map(http::HeaderName::as_str).filter(|name| !OF_THE_CONNECTION.contains(name));
     let joined = |name: &str| {
         let values = headers.get_all(name).iter().map(|value| String::from_utf8_lossy(value.as_bytes()));
         values.collect::<Vec<_>>().join(", ")
     };
-    names.map(|name| (name, joined(name))).collect()
+    let mut repeated = false;
+    let clean = names.map(|name| {
+        let value = joined(name);
+        let (value, found) = scrub.text(&value);
+        repeated |= found;
+        (name, value.into_owned())
+    });
+    let clean = clean.collect();
+    (clean, repeated)
 }
 
 fn refusal(error: &EgressError, keyed: bool) -> Refusal {

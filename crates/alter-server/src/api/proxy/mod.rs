@@ -8,6 +8,7 @@
 //! * [`sight`]: what they see of it. What happens then is in [`approvals`].
 //! * [`once`]: the idempotency key. A call under one runs at most once, whatever crashes.
 //! * [`redaction`]: taking fields out of a body without touching the rest of it.
+//! * [`scrub`]: taking the credential out of an answer that repeats it.
 //! * [`departure`]: the call, and what the client is told of it.
 //!
 //! The row with the intent is on disk before the call leaves; a second one says how it ended. The call goes on when the client is gone.
@@ -17,6 +18,7 @@ mod on_behalf;
 mod once;
 mod redaction;
 mod request;
+mod scrub;
 mod sight;
 mod usage;
 
@@ -46,6 +48,7 @@ pub use departure::{Departure, LONGEST_CALL};
 pub use on_behalf::OnBehalf;
 pub use once::Once;
 pub use request::ProxyRequest;
+pub use scrub::Scrub;
 pub use sight::Sight;
 pub use usage::{ProxiedUse, Terms};
 
@@ -101,7 +104,8 @@ impl Call for RunProxied {
             return approvals::hold(vault, request, Held { asked, judged, on_behalf, gates, once }, row).await;
         }
         let prepared = prepare(vault, asked, judged, &usage, None).await?;
-        let departure = Departure { request: prepared.request, row: row.clone(), once: once.clone(), approval: None };
+        let departure =
+            Departure { request: prepared.request, scrub: prepared.scrub, row: row.clone(), once: once.clone(), approval: None };
         let effects = once.map(|once| once.begin(None)).into_iter().chain(prepared.effects).collect();
         Ok(Verdict { effects, answer: Answer::Later(Box::new(departure)) })
     }
@@ -111,6 +115,8 @@ impl Call for RunProxied {
 pub struct Prepared {
     /// The request with the credential in it.
     pub request: http::Request<bytes::Bytes>,
+    /// Takes that out of the answer.
+    pub scrub: Scrub,
     /// The use of the grant and the counts of policies, for the commit that lets it leave.
     pub effects: Vec<Effect>,
 }
@@ -137,11 +143,12 @@ pub async fn prepare(
         return Err(Refusal::new(StatusCode::CONFLICT, "approval_void", message));
     }
     let effects = opened.terms.counts.iter().cloned().map(Effect::CountCall).chain([opened.effect()]).collect();
-    Ok(Prepared { request: ready(vault, asked, &opened.answer)?, effects })
+    let (request, scrub) = ready(vault, asked, &opened.answer)?;
+    Ok(Prepared { request, scrub, effects })
 }
 
-/// The request as it goes out, with the credential in it.
-fn ready(vault: &Vault, asked: ProxyRequest, answer: &Value) -> Result<http::Request<bytes::Bytes>, Refusal> {
+/// The request as it goes out, with the credential in it, and what takes that out of the answer.
+fn ready(vault: &Vault, asked: ProxyRequest, answer: &Value) -> Result<(http::Request<bytes::Bytes>, Scrub), Refusal> {
     let broken = |error: alter_core::error::Error| {
         let message = "The stored credential cannot be put into this request. An operator has to check the secret.";
         Refusal::new(StatusCode::BAD_GATEWAY, "unusable_credential", message).because(error.message())
@@ -159,5 +166,5 @@ fn ready(vault: &Vault, asked: ProxyRequest, answer: &Value) -> Result<http::Req
         "unusable_credential" => broken(error),
         _ => Refusal::unprocessable("query_too_long", "The URL is too long with its query and the credential's parameters."),
     })?;
-    Ok(injected.request)
+    Ok((injected.request, Scrub::of(&token)))
 }

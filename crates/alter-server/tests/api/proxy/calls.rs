@@ -150,3 +150,24 @@ async fn delegate(site: &Site, agent: AgentId) {
     let commit = Commit::new(row).effect(Effect::CreateGrant(Box::new(child)));
     site.vault.store.commit(commit, Instant::now() + Duration::from_secs(30)).await.expect("committed");
 }
+
+#[tokio::test]
+async fn a_credential_that_the_provider_repeats_is_taken_out_of_its_answer() {
+    let site = Site::new().await;
+    let told = format!("you sent Bearer {CREDENTIAL} and \u{1}{CREDENTIAL}");
+    let echo =
+        Response { body: told.clone().into_bytes(), ..Response::json(200, &json!({})) }.with_header("X-Sent", &told.replace('\u{1}', ""));
+    let bearer = Credential::Header { name: "authorization".into(), value: format!("Bearer {CREDENTIAL}") };
+    site.provider.open("/echo/", Account { credentials: vec![bearer], answer: Some(echo) });
+    let answer = site.call("/echo/headers", json!({"idempotency_key": "once"})).await.json();
+    assert_eq!(answer["status_code"], 200, "{answer}");
+    assert_eq!(body_of(&answer), told.replace(CREDENTIAL, "[credential removed]").into_bytes());
+    assert_eq!(answer["headers"]["x-sent"], "you sent Bearer [credential removed] and [credential removed]");
+    assert!(answer["credential_hint"].as_str().expect("a hint").contains("taken out"), "{answer}");
+    assert_eq!(site.rows(1).await[0]["report"]["credential_removed"], true);
+    // Nor is it kept for the same key.
+    assert_eq!(site.call("/echo/headers", json!({"idempotency_key": "once"})).await.json(), answer);
+    let quiet = site.call("/mail/x", json!({})).await.json();
+    assert!(quiet["credential_hint"].is_null(), "{quiet}");
+    assert!(site.rows(1).await[0]["report"].get("credential_removed").is_none());
+}
