@@ -163,8 +163,15 @@ impl Target {
             self.guard.as_ref().map_or(Ok(()), |guard| guard.judge_name(&self.host, self.port)).map_err(Forbidden)?;
             return Ok(tunnel::open(&proxy, &format!("{}:{}", self.host, self.port)).await?);
         }
+        let addresses = match self.addresses().await {
+            Err(error) if error.is::<io::Error>() => {
+                let hint = "where only the proxy can look names up, egress.resolve has to be proxy";
+                return Err(io::Error::other(format!("{error}; {hint}")).into());
+            }
+            found => found?,
+        };
         let mut last = None;
-        for address in self.addresses().await? {
+        for address in addresses {
             let address = SocketAddr::new(address.ip().to_canonical(), address.port());
             if address.ip().is_loopback() {
                 // That of the proxy would be another machine.

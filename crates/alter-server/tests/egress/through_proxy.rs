@@ -126,6 +126,8 @@ async fn a_proxy_that_opens_no_tunnel_is_named_and_the_password_is_not() {
     }
     let site = Site::new("nothing", 403).await;
     let egress = site.egress(Resolve::Vault, &[]);
+    let unknown = call(&egress, "https://unknown.example/x", PATIENT).await.unwrap_err().to_string();
+    assert!(unknown.contains("no such name; ") && unknown.contains("egress.resolve has to be proxy"), "{unknown}");
     let address = site.proxy.address().to_string();
     drop(site.proxy);
     let error = call(&egress, &format!("https://{HOST}/x"), PATIENT).await.unwrap_err();
