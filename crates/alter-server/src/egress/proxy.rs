@@ -1,12 +1,12 @@
 //! The HTTP proxy through which the vault's calls leave, where a network has one: the settings `egress.proxy`, `egress.no_proxy` and `egress.resolve`.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use http::Uri;
 use hyper_util::client::proxy::matcher::{Intercept, Matcher};
 use ipnet::IpNet;
-use std::net::IpAddr;
 
 use super::error;
 use crate::config::is_loopback_host;

@@ -4,6 +4,7 @@
 //! out: as it is, percent-encoded, or escaped as in JSON. An answer that says it in another way is not recognized.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 
 use alter_core::encoding::base64_bytes;
 use alter_core::secret::Secret;
@@ -19,7 +20,7 @@ const SHORTEST: usize = 8;
 const SESSION_TOKEN: &str = "session_token";
 
 /// The values that one call has sent.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Scrub(Vec<Secret>);
 
 impl Scrub {
@@ -73,8 +74,12 @@ fn without(bytes: &[u8], value: &[u8]) -> Option<Bytes> {
         kept.extend_from_slice(MARK.as_bytes());
         from = at + value.len();
     }
+    // Most answers hold none, and are not copied.
+    if from == 0 {
+        return None;
+    }
     kept.extend_from_slice(&bytes[from..]);
-    (from > 0).then(|| kept.into())
+    Some(kept.into())
 }
 
 /// The password of HTTP Basic authentication, which stands in the token with the user's name.
@@ -88,8 +93,7 @@ fn spellings(value: &Secret) -> Vec<Secret> {
     let text = value.expose();
     let percent: String = form_urlencoded::byte_serialize(text.as_bytes()).collect();
     let quoted = serde_json::Value::from(text).to_string();
-    let mut all = vec![text.to_owned(), percent, quoted[1..quoted.len() - 1].to_owned()];
-    all.dedup();
+    let all = BTreeSet::from([text.to_owned(), percent, quoted[1..quoted.len() - 1].to_owned()]);
     all.into_iter().map(Secret::new).collect()
 }
 
