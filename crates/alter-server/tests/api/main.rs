@@ -8,6 +8,8 @@ mod attenuation;
 mod audit_trail;
 mod backup;
 mod catalogues;
+#[path = "../egress/certified.rs"]
+mod certified;
 mod connect;
 mod console;
 mod document;

@@ -1,18 +1,16 @@
 //! Outgoing calls: where they may go, what bounds them, whom they trust, and what their errors say.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should panic where it stands")]
 
+mod certified;
 mod names;
 mod through_proxy;
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use alter_server::egress::{Egress, EgressError, EgressOptions, HttpHosts, Limits};
 use alter_server::error::StartErrorKind;
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
-use rustls_pki_types::pem::PemObject;
-use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
@@ -179,14 +177,9 @@ async fn whether_the_request_may_have_arrived_is_known() {
 
 /// A server over TLS with a certificate of its own for these hosts, and that certificate as PEM.
 async fn with_tls(hosts: &[&str]) -> (Scripted, String) {
-    let made = rcgen::generate_simple_self_signed(hosts.iter().map(ToString::to_string).collect::<Vec<_>>()).unwrap();
-    let (pem, key) = (made.cert.pem(), made.signing_key.serialize_pem());
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let config = rustls::ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
-    let chain = vec![CertificateDer::from_pem_slice(pem.as_bytes()).unwrap()];
-    let config = config.with_no_client_auth().with_single_cert(chain, PrivateKeyDer::from_pem_slice(key.as_bytes()).unwrap()).unwrap();
+    let (tls, pem) = certified::acceptor(hosts);
     let answer = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok".to_owned();
-    (Scripted::serve(answer, Some(TlsAcceptor::from(Arc::new(config)))).await, pem)
+    (Scripted::serve(answer, Some(tls)).await, pem)
 }
 
 #[tokio::test]

@@ -13,7 +13,7 @@ use alter_server::api::KNOWN_SCOPES;
 use serde_json::{Value, json};
 
 use crate::connect::Site;
-use model::{Agent, World, grant, key};
+use model::{World, grant, key};
 use walk::{ROUTES, walk};
 
 const REQUESTS: usize = 10_000;
@@ -92,7 +92,7 @@ async fn furnished(site: &Site) -> World {
     }
     for name in ["planner", "writer"] {
         let made = vault.made("/apps/demo/agents", json!({"name": name})).await;
-        let agent = Agent { id: text(&made, "agent_id") };
+        let agent = text(&made, "agent_id");
         world.keys.push(key(vault, &vault.made("/apps/demo/keys", json!({"agent": name})).await).await);
         for constraint in [None, Some(["read"])] {
             let label = json!({"label": format!("{constraint:?}")});

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::num::NonZeroU32;
 
 use alter_server::clock::Timestamp;
-use alter_server::model::{AgentId, GrantFilter, GrantId, KeyId, Networks, Principal, ShownStatus, View};
+use alter_server::model::{AgentId, AppId, GrantFilter, GrantId, KeyId, Networks, Principal, ShownStatus, View};
 use alter_server::store::Page;
 use serde_json::Value;
 
@@ -76,16 +76,12 @@ impl Grant {
     }
 }
 
-#[derive(Clone, Debug)]
-pub struct Agent {
-    pub id: String,
-}
-
 #[derive(Default)]
 pub struct World {
     pub keys: Vec<Key>,
     pub grants: Vec<Grant>,
-    pub agents: Vec<Agent>,
+    /// By their ids.
+    pub agents: Vec<String>,
     /// The managed secret.
     pub secret: String,
     /// How often each route has made something.
@@ -94,21 +90,8 @@ pub struct World {
     pub completed: [usize; 2],
 }
 
-impl World {
-    pub fn keep_key(&mut self, dice: &mut Dice, key: Key) {
-        keep(&mut self.keys, dice, key);
-    }
-
-    pub fn keep_grant(&mut self, dice: &mut Dice, grant: Grant) {
-        keep(&mut self.grants, dice, grant);
-    }
-
-    pub fn keep_agent(&mut self, dice: &mut Dice, agent: Agent) {
-        keep(&mut self.agents, dice, agent);
-    }
-}
-
-fn keep<T>(kept: &mut Vec<T>, dice: &mut Dice, made: T) {
+/// Keeps what was made to go on with.
+pub fn keep<T>(kept: &mut Vec<T>, dice: &mut Dice, made: T) {
     if kept.len() < KEPT {
         kept.push(made);
     } else {
@@ -130,11 +113,14 @@ pub fn no_later(child: Option<Timestamp>, parent: Option<Timestamp>) -> bool {
     parent.is_none_or(|parent| child.is_some_and(|child| child <= parent))
 }
 
+async fn app(vault: &TestVault) -> AppId {
+    vault.store.app_by_name("demo".to_owned()).await.expect("a read").expect("an app").id
+}
+
 /// A key that an answer has shown.
 pub async fn key(vault: &TestVault, told: &Value) -> Key {
     let id = ["key_id", "id"].iter().find_map(|member| told[*member].as_str()).expect("an id").to_owned();
-    let app = vault.store.app_by_name("demo".to_owned()).await.expect("a read").expect("an app").id;
-    let stored = vault.store.key(app, KeyId::parse(&id).expect("an id")).await.expect("a read").found().expect("a key");
+    let stored = vault.store.key(app(vault).await, KeyId::parse(&id).expect("an id")).await.expect("a read").found().expect("a key");
     Key {
         text: super::text(told, "api_key"),
         id,
@@ -148,21 +134,19 @@ pub async fn key(vault: &TestVault, told: &Value) -> Key {
 
 /// A grant.
 pub async fn grant(vault: &TestVault, id: &str) -> Grant {
-    let app = vault.store.app_by_name("demo".to_owned()).await.expect("a read").expect("an app").id;
-    let stored = vault.store.grant(app, GrantId::parse(id).expect("an id")).await.expect("a read").found().expect("a grant");
+    let stored = vault.store.grant(app(vault).await, GrantId::parse(id).expect("an id")).await.expect("a read").found().expect("a grant");
     shown(stored)
 }
 
 /// What an agent holds of a grant that was given to it.
 pub async fn held_by(vault: &TestVault, agent: &str, of: &str) -> Vec<Grant> {
-    let app = vault.store.app_by_name("demo".to_owned()).await.expect("a read").expect("an app").id;
     let filter = GrantFilter {
         view: View::Agent { agent: AgentId::parse(agent).expect("an id"), person: None },
         around: GrantId::parse(of),
         status: Some(ShownStatus::Active),
         ..GrantFilter::default()
     };
-    let found = vault.store.grants(app, filter, Page::first(NonZeroU32::MAX)).await.expect("a read");
+    let found = vault.store.grants(app(vault).await, filter, Page::first(NonZeroU32::MAX)).await.expect("a read");
     found.into_iter().map(shown).filter(|grant| grant.agent.as_deref() == Some(agent)).collect()
 }
 

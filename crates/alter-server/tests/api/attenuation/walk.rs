@@ -10,7 +10,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
-use super::model::{self, Agent, Grant, Key, World, allows, no_later};
+use super::model::{self, Grant, Key, World, allows, keep, no_later};
 use super::{Dice, people, text};
 use crate::connect::{Site, Started};
 use crate::harness::Signed;
@@ -72,7 +72,7 @@ struct Step {
     /// A grant that is minted from or passed on.
     grant: Grant,
     /// An agent that it is for.
-    agent: Agent,
+    agent: String,
     secret: String,
 }
 
@@ -106,7 +106,7 @@ impl Step {
         match self.route {
             Route::Derive => "/sdk/keys/derive".to_owned(),
             Route::Rotate => format!("/sdk/keys/{}/rotate", self.other.id),
-            Route::MintKey => format!("/sdk/agents/{}/keys", self.agent.id),
+            Route::MintKey => format!("/sdk/agents/{}/keys", self.agent),
             Route::CreateAgent => "/sdk/agents".to_owned(),
             Route::Mint => format!("/sdk/grants/{}/mint", self.grant.id),
             Route::Delegate => format!("/sdk/grants/{}/delegate", self.grant.id),
@@ -133,7 +133,7 @@ impl Step {
             Route::CreateAgent => json!({"name": format!("a{}", label.replace('-', ""))}),
             Route::Mint => json!({"label": label, "grant_policy": policy(dice)}),
             Route::Delegate => {
-                let mut body = json!({"to_agent_id": self.agent.id, "delegable": dice.once_in(2)});
+                let mut body = json!({"to_agent_id": self.agent, "delegable": dice.once_in(2)});
                 if dice.once_in(3) {
                     body["scope_constraint"] = json!(dice.some(&PROVIDER_SCOPES, 1));
                 }
@@ -177,7 +177,7 @@ impl Step {
             "requested_grant": {"label": uuid::Uuid::new_v4().to_string()},
         });
         if dice.once_in(2) {
-            body["agent"] = json!(self.agent.id);
+            body["agent"] = json!(self.agent);
         }
         if dice.once_in(2) {
             body["delegable"] = json!(dice.once_in(2));
@@ -223,13 +223,13 @@ pub async fn walk(site: Arc<Site>, world: Arc<Mutex<World>>, browsers: Arc<tokio
             Route::Derive | Route::Rotate | Route::MintKey | Route::CreateAgent => {
                 let made = judged_key(&site, &sent).await;
                 if route == Route::CreateAgent {
-                    locked().keep_agent(&mut dice, Agent { id: text(&sent.told, "id") });
+                    keep(&mut locked().agents, &mut dice, text(&sent.told, "id"));
                 }
-                locked().keep_key(&mut dice, made);
+                keep(&mut locked().keys, &mut dice, made);
             }
             Route::Mint | Route::Delegate | Route::Assign => {
                 let made = judged_grant(&site, &sent).await;
-                locked().keep_grant(&mut dice, made);
+                keep(&mut locked().grants, &mut dice, made);
             }
             Route::LoginSession | Route::KeySession => {
                 let kind = usize::from(route == Route::KeySession);
@@ -242,7 +242,7 @@ pub async fn walk(site: Arc<Site>, world: Arc<Mutex<World>>, browsers: Arc<tokio
                     let mut world = locked();
                     world.completed[kind] += 1;
                     for grant in made {
-                        world.keep_grant(&mut dice, grant);
+                        keep(&mut world.grants, &mut dice, grant);
                     }
                 }
                 drop(browser);
@@ -274,8 +274,8 @@ async fn send(site: &Site, step: Step, dice: &mut Dice) -> Option<Sent> {
     }
     let mut acting = step.key.agent.clone();
     if dice.once_in(6) {
-        request = request.with(headers::CALLER, &step.agent.id).with(headers::CALLER_TYPE, "agent");
-        acting = Some(step.agent.id.clone());
+        request = request.with(headers::CALLER, &step.agent).with(headers::CALLER_TYPE, "agent");
+        acting = Some(step.agent.clone());
     }
     let answer = request.send(&site.people.vault).await;
     let told = answer.json();

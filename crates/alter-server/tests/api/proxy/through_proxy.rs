@@ -1,17 +1,14 @@
 //! Calls of a vault whose network has an HTTP proxy in between.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 
 use alter_testkit::forward_proxy::ForwardProxy;
 use alter_testkit::provider::{Account, Credential, Provider};
-use rustls_pki_types::pem::PemObject;
-use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use serde_json::{Value, json};
 use tokio::net::{TcpListener, TcpStream};
-use tokio_rustls::TlsAcceptor;
 
 use super::{SCOPES, body_of};
+use crate::certified;
 use crate::harness::{Answer, CREDENTIAL, Signed, TestVault};
 
 /// A public name that only the proxy of these tests knows.
@@ -19,13 +16,7 @@ const HOST: &str = "api.provider.example";
 
 /// Puts TLS, with a certificate for [`HOST`], before a server. Gives its address and the certificate as PEM.
 async fn behind_tls(server: SocketAddr) -> (SocketAddr, String) {
-    let made = rcgen::generate_simple_self_signed([HOST.to_owned()]).expect("a certificate");
-    let (pem, key) = (made.cert.pem(), made.signing_key.serialize_pem());
-    let chain = vec![CertificateDer::from_pem_slice(pem.as_bytes()).expect("PEM")];
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let config = rustls::ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().expect("versions");
-    let key = PrivateKeyDer::from_pem_slice(key.as_bytes()).expect("PEM");
-    let acceptor = TlsAcceptor::from(Arc::new(config.with_no_client_auth().with_single_cert(chain, key).expect("a pair")));
+    let (acceptor, pem) = certified::acceptor(&[HOST]);
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let address = listener.local_addr().expect("an address");
     tokio::spawn(async move {
